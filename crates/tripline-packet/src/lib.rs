@@ -1,0 +1,25 @@
+//! From captured bytes to the few header fields that decide about an access attempt.
+//!
+//! This crate is the first room of the house. It knows link types, IP, TCP, UDP, SCTP, ICMP, ARP
+//! and the common tunnels; it does **not** open anything, keep a clock, or judge what it sees.
+//!
+//! ```text
+//! Frame (captured bytes) ──Decoder──▶ Packet (small Copy summary)  or  Malformed (a counter)
+//! ```
+//!
+//! Everything here runs on bytes that an attacker chose. There is no `unsafe`, no panic and no
+//! allocation per packet; a packet that lies about its lengths becomes a [`Malformed`] kind.
+#![forbid(unsafe_code)]
+
+mod addr;
+mod frame;
+mod packet;
+mod time;
+
+pub use addr::{Addr, Prefix};
+pub use frame::{Frame, LinkType};
+pub use packet::{
+    Arp, Body, Hint, Icmp, Packet, Quoted, Sctp, SctpChunk, Tcp, TcpFlags, TcpOptions, Transport,
+    Udp,
+};
+pub use time::{Duration, Timestamp};

@@ -1,1 +1,22 @@
-//! Core.
+//! The detection core of tripline: from packets to explained incidents.
+//!
+//! ```text
+//! Packet ──flow──▶ Attempt ──inventory──▶ Probe ──evidence──▶ Sweep ──▶ Incident ──▶ Event
+//! ```
+//!
+//! The core is sans-IO. It opens nothing, reads no clock and starts no thread: packets, time,
+//! settings and catalogue are handed to the [`Engine`], events are taken from it. The same packets
+//! give the same events, byte for byte.
+#![forbid(unsafe_code)]
+
+pub mod catalog;
+pub mod engine;
+pub mod event;
+pub mod evidence;
+pub mod home;
+mod service;
+pub mod settings;
+pub mod tools;
+
+pub use engine::{Config, Emit, Engine};
+pub use service::{Direction, Outcome, Protocol, Service, Standing, Technique};

@@ -33,7 +33,11 @@ impl Addr {
 
     /// The 32 bits of an IPv4 address in host order, `None` for IPv6.
     pub const fn v4_bits(self) -> Option<u32> {
-        if self.is_v4() { Some(self.0 as u32) } else { None }
+        if self.is_v4() {
+            Some(self.0 as u32)
+        } else {
+            None
+        }
     }
 
     /// Is this an IPv4 address?
@@ -138,8 +142,15 @@ pub struct Prefix {
 impl Prefix {
     /// The prefix of `addr` with `len` bits of its own family (0–32 or 0–128); longer is cut.
     pub fn new(addr: Addr, len: u8) -> Self {
-        let mapped_len = if addr.is_v4() { 96 + len.min(32) } else { len.min(128) };
-        Self { bits: addr.bits() & mask(mapped_len), mapped_len }
+        let mapped_len = if addr.is_v4() {
+            96 + len.min(32)
+        } else {
+            len.min(128)
+        };
+        Self {
+            bits: addr.bits() & mask(mapped_len),
+            mapped_len,
+        }
     }
 
     /// Is `addr` inside?
@@ -154,7 +165,11 @@ impl Prefix {
 
     /// Prefix length in bits of its own family.
     pub fn len(self) -> u8 {
-        if self.addr().is_v4() && self.mapped_len >= 96 { self.mapped_len - 96 } else { self.mapped_len }
+        if self.addr().is_v4() && self.mapped_len >= 96 {
+            self.mapped_len - 96
+        } else {
+            self.mapped_len
+        }
     }
 
     /// Is this the prefix of everything (length zero)?
@@ -174,7 +189,30 @@ impl Prefix {
 }
 
 const fn mask(len: u8) -> u128 {
-    if len == 0 { 0 } else { u128::MAX << (128 - len as u32) }
+    if len == 0 {
+        0
+    } else {
+        u128::MAX << (128 - len as u32)
+    }
+}
+
+impl std::str::FromStr for Prefix {
+    type Err = String;
+
+    /// Reads `192.0.2.0/24`, `2001:db8::/32` or a single address.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || format!("`{text}` is no network; write 192.0.2.0/24, 2001:db8::/32 or an address");
+        let (addr, len) = match text.split_once('/') {
+            Some((addr, len)) => (addr, Some(len.parse::<u8>().map_err(|_| bad())?)),
+            None => (text, None),
+        };
+        let addr: Addr = addr.parse::<IpAddr>().map_err(|_| bad())?.into();
+        let longest = if addr.is_v4() { 32 } else { 128 };
+        match len.unwrap_or(longest) {
+            len if len <= longest => Ok(Self::new(addr, len)),
+            _ => Err(bad()),
+        }
+    }
 }
 
 impl fmt::Display for Prefix {

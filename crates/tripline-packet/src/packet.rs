@@ -28,6 +28,9 @@ pub struct Packet {
     pub tunnel_depth: u8,
     /// The transport header was put together from IP fragments.
     pub reassembled: bool,
+    /// Source address of the outermost Ethernet header, zero where the frame has none (cooked,
+    /// raw IP, …). Tells a router, which forwards for many, from a host.
+    pub src_mac: [u8; 6],
     /// The frame was sent to a link-layer broadcast or multicast address (Ethernet, cooked).
     pub link_multicast: bool,
     /// What came after the IP header.

@@ -1,0 +1,2 @@
+# iperf3 server.
+exec iperf3 -s

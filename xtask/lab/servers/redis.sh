@@ -1,0 +1,2 @@
+# Redis without a password.
+exec redis-server --bind '* -::*' --protected-mode no --save '' --dir "$PWD"

@@ -1,7 +1,7 @@
 //! The detection core of tripline: from packets to explained incidents.
 //!
 //! ```text
-//! Packet ──flow──▶ Attempt ──inventory──▶ Probe ──evidence──▶ Sweep ──▶ Incident ──▶ Event
+//! Packet ──tracker──▶ Attempt ──inventory──▶ Probe ──evidence──▶ Sweep ──▶ Incident ──▶ Event
 //! ```
 //!
 //! The core is sans-IO. It opens nothing, reads no clock and starts no thread: packets, time,
@@ -13,10 +13,23 @@ pub mod catalog;
 pub mod engine;
 pub mod event;
 pub mod evidence;
+mod flood;
+mod flow;
 pub mod home;
+mod incident;
+mod inventory;
+mod keyed;
+mod probes;
+mod recent;
+mod seen;
 mod service;
 pub mod settings;
+mod source;
+mod story;
+mod sweep;
 pub mod tools;
+mod tracker;
+mod trail;
 
 pub use engine::{Config, Emit, Engine};
 pub use service::{Direction, Outcome, Protocol, Service, Standing, Technique};

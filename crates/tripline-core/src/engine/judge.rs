@@ -1,0 +1,645 @@
+//! Judging: what the tracker learned becomes inventory, evidence and verdicts.
+
+use tripline_packet::{Addr, Timestamp};
+
+use super::Engine;
+use crate::event::Verdict;
+use crate::evidence::{Case, Nats, Row};
+use crate::flow::Circumstance;
+use crate::incident::{Incident, Subject};
+use crate::inventory::Failure;
+use crate::service::{Direction, Outcome, Protocol, Service, Standing, Technique};
+use crate::settings::Scanner;
+use crate::source::{Admission, NO_TRAIL};
+use crate::tracker::{Attempt, Signal};
+use crate::trail::Step;
+
+/// All verdicts, in the order of the summary's counters.
+pub(super) const VERDICTS: [Verdict; 8] = [
+    Verdict::Sweep,
+    Verdict::FollowUp,
+    Verdict::Flood,
+    Verdict::Backscatter,
+    Verdict::Outage,
+    Verdict::StaleClient,
+    Verdict::Authorised,
+    Verdict::Withdrawn,
+];
+
+/// Answers that nobody asked for, until there are enough of them for an incident.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Backscatter {
+    packets: u64,
+    since: Option<Timestamp>,
+}
+
+/// Unasked answers within an hour from which on backscatter is reported. Moore, Voelker and
+/// Savage (2001) took 25 packets as the least that shows an attack on somebody.
+const BACKSCATTER: u64 = 25;
+/// A verdict needs contacts with so many distinct services, however heavy they are.
+const LEAST_SERVICES: u16 = 2;
+/// Calls back from a server that are excused before they count as anyone's.
+const EXCUSED: u8 = 3;
+/// Tries at one dead service, and over how long, that make a stale client.
+const STALE_TRIES: u32 = 10;
+const STALE_SECONDS: u64 = 60;
+/// Evidence is taken back when the service answers within this time.
+const REVOKE_SECONDS: u64 = 3_600;
+
+impl Engine {
+    pub(super) fn judge(&mut self, signal: Signal) {
+        match signal {
+            Signal::Opened { source, .. } => self.inventory.alive(source, self.now),
+            Signal::Attempt(attempt) => self.attempt(&attempt),
+            Signal::Revised { attempt, from } => self.revised(&attempt, from),
+            Signal::Answered { service, client } => self.answered(service, client),
+            Signal::Alive { host } => self.inventory.alive(host, self.now),
+            Signal::Proven { source, by } => self.proven(source, by),
+            Signal::Session { source, service } => self.session(source, service),
+            Signal::Backscatter { from, to, port } => self.unasked(from, to, port),
+            Signal::Decoy { one, other } => self.decoy(one, other),
+        }
+    }
+
+    fn attempt(&mut self, attempt: &Attempt) {
+        let Attempt {
+            source,
+            service,
+            outcome,
+            ..
+        } = *attempt;
+        if source.is_unspecified() || source.is_multicast() || self.is_friend(source) {
+            return;
+        }
+        if matches!(outcome, Outcome::Refused) {
+            self.inventory.alive(service.host, self.now);
+        }
+        if service.protocol.has_ports()
+            && self
+                .floods
+                .count(service, outcome == Outcome::Established, self.now)
+        {
+            self.flood_begins(service);
+        }
+        let flooded = self.absorb_flood(attempt);
+        if self.weighed.check_and_insert(self.now, &(source, service)) {
+            self.attempt_again(attempt);
+            return;
+        }
+        self.summary.attempts.add(outcome);
+        let (standing, fact) = self
+            .inventory
+            .standing(&self.home, &service, outcome, self.now);
+        if !outcome.is_success()
+            && matches!(standing, Standing::Offered | Standing::Down)
+            && self.inventory.failed(service, source) == Failure::OutageBegins
+        {
+            self.outage_begins(service);
+        }
+        let step = self.weigh(attempt, standing, fact);
+        if let Some(step) = step
+            && !flooded
+        {
+            self.report_probe(source, &step);
+        }
+    }
+
+    /// Weighs a first contact, and gives a verdict if it suffices.
+    fn weigh(
+        &mut self,
+        attempt: &Attempt,
+        standing: Standing,
+        fact: crate::inventory::Fact,
+    ) -> Option<Step> {
+        let Attempt {
+            source,
+            service,
+            outcome,
+            technique,
+            ..
+        } = *attempt;
+        let at = match self.sources.admit(source, self.now) {
+            Admission::At(at) => Some(at),
+            Admission::Replaced { at, trail } => {
+                self.trails.free(trail);
+                Some(at)
+            }
+            Admission::Filtered => None,
+        };
+        let trail = at.map(|at| self.trail_of(at, source));
+        let case = self.case(attempt, standing, trail);
+        let row = self.likelihoods.row(&case);
+        let weight = self.likelihoods.weight(case.direction, row);
+        let tool_weight = self.tool_weight(attempt.mark);
+        let mut step = Step {
+            time: attempt.opened,
+            service,
+            technique,
+            outcome,
+            standing,
+            fact,
+            row,
+            weight,
+            mark: attempt.mark,
+            tool_weight,
+            score: weight,
+            revoked: false,
+        };
+        let (Some(at), Some(trail)) = (at, trail) else {
+            return Some(step);
+        };
+        if row != Row::Nothing {
+            let entry = self.sources.entry_mut(at);
+            entry.add(weight, tool_weight, self.now);
+            entry.probes = entry.probes.saturating_add(u16::from(step.is_probe()));
+        }
+        step.score = self.sources.entry(at).score();
+        self.note(source, at, trail, step);
+        if step.is_probe() && service.protocol.has_ports() && standing == Standing::Unused {
+            self.inventory.closed(service, source, self.now);
+        }
+        Some(step)
+    }
+
+    /// Adds a weighed step to the source's trail or incident.
+    fn note(&mut self, source: Addr, at: usize, trail: u32, step: Step) {
+        if step.row == Row::Nothing {
+            return;
+        }
+        if let Some(trail) = self.trails.get_mut(trail) {
+            trail.excused += u8::from(step.row == Row::Acquainted);
+            trail.push(step);
+        }
+        let subject = Subject::Source(self.leader(source));
+        if self.is_judged(trail)
+            && let Some(incident) = self.incidents.get_mut(&subject)
+        {
+            incident.absorb(&step);
+            self.update(subject);
+            return;
+        }
+        let entry = self.sources.entry(at);
+        let enough = entry.score() >= self.threshold || entry.page() >= self.page_threshold;
+        if enough && step.weight > Nats(0) && entry.services >= LEAST_SERVICES {
+            self.verdict(source, trail);
+        }
+    }
+
+    fn is_judged(&self, trail: u32) -> bool {
+        self.trails.get(trail).is_some_and(|trail| trail.judged)
+    }
+
+    /// The source is a sweeper: opens its incident, or joins that of its decoys.
+    fn verdict(&mut self, source: Addr, trail: u32) {
+        let Some(trail) = self.trails.get_mut(trail) else {
+            return;
+        };
+        trail.judged = true;
+        let steps = trail.steps.clone();
+        let (proof, probes) = (trail.proof, trail.probes());
+        let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
+            return;
+        };
+        let first_time = steps
+            .iter()
+            .map(|step| step.time)
+            .min()
+            .unwrap_or(first.time);
+        let leader = self.leader(source);
+        let subject = Subject::Source(leader);
+        if !self.incidents.contains_key(&subject) && !self.has_incident_room() {
+            return;
+        }
+        let direction = self.home.direction(source, last.service.host);
+        let authorised = self
+            .authorised(source, &steps)
+            .map(|scanner| scanner.name.clone());
+        let verdict = if authorised.is_some() {
+            Verdict::Authorised
+        } else {
+            Verdict::Sweep
+        };
+        let (key, now) = (self.key, self.now);
+        let incident = self.incidents.entry(subject).or_insert_with(|| {
+            let mut incident = Incident::new(key, subject, verdict, direction, first_time, now);
+            incident.attempts_to_verdict = probes;
+            incident.authorised_as = authorised;
+            incident
+        });
+        incident.add_source(source);
+        incident.decoys |= incident.source_count > 1;
+        incident.proof = incident.proof.or(proof);
+        for step in &steps {
+            incident.absorb(step);
+        }
+        let id = incident.id.clone();
+        self.probes.join(source, &id);
+        self.update(subject);
+    }
+
+    pub(super) fn has_incident_room(&self) -> bool {
+        self.incidents.len() < self.settings.limits.incidents
+    }
+
+    fn case(&self, attempt: &Attempt, standing: Standing, trail: Option<u32>) -> Case {
+        let Attempt {
+            source,
+            service,
+            outcome,
+            technique,
+            circumstance,
+            ..
+        } = *attempt;
+        let trail = trail.and_then(|trail| self.trails.get(trail));
+        let failed_ports = || {
+            trail
+                .into_iter()
+                .flat_map(|trail| trail.failed_at(&service))
+        };
+        let worn_out = trail.is_some_and(|trail| trail.excused >= EXCUSED);
+        let circumstance = match circumstance {
+            Circumstance::Acquainted if worn_out => Circumstance::Plain,
+            other => other,
+        };
+        let direction = self.home.direction(source, service.host);
+        Case {
+            direction,
+            service,
+            standing,
+            outcome,
+            technique,
+            circumstance,
+            popularity: self.inventory.popularity(&service),
+            family_failed: service.protocol.has_ports()
+                && failed_ports().any(|port| {
+                    port != service.port && self.likelihoods.same_family(port, service.port)
+                }),
+            failed_at_host: match direction {
+                Direction::Outbound | Direction::Transit => failed_ports().count(),
+                _ => 0,
+            },
+            answers_visible: trail.is_some_and(|trail| trail.was_answered()),
+        }
+    }
+
+    fn tool_weight(&self, mark: Option<u8>) -> Nats {
+        match mark {
+            Some(mark) => Nats::from_f64(self.tools.rules()[usize::from(mark)].weight()),
+            None => Nats::from_f64(self.tools.unmarked().ln()),
+        }
+    }
+
+    fn trail_of(&mut self, at: usize, source: Addr) -> u32 {
+        let known = self.sources.entry(at).trail;
+        if known != NO_TRAIL {
+            return known;
+        }
+        let (id, dispossessed) = self.trails.start(source);
+        if let Some(other) = dispossessed.and_then(|other| self.sources.find(other)) {
+            self.sources.entry_mut(other).trail = NO_TRAIL;
+        }
+        self.sources.entry_mut(at).trail = id;
+        id
+    }
+
+    fn find_trail(&self, source: Addr) -> Option<(usize, u32)> {
+        let at = self.sources.find(source)?;
+        let trail = self.sources.entry(at).trail;
+        (trail != NO_TRAIL).then_some((at, trail))
+    }
+
+    /// Another attempt at a service that this source had tried before.
+    fn attempt_again(&mut self, attempt: &Attempt) {
+        let Attempt {
+            source,
+            service,
+            outcome,
+            ..
+        } = *attempt;
+        let subject = Subject::Source(self.leader(source));
+        let judged = self
+            .find_trail(source)
+            .is_some_and(|(_, trail)| self.is_judged(trail));
+        if judged && let Some(incident) = self.incidents.get_mut(&subject) {
+            incident.sweep.again(attempt.opened);
+            incident.last = self.now;
+            if outcome.is_success() {
+                incident.find(service, self.now);
+            }
+        }
+        let stale = self
+            .probes
+            .again(source, service, outcome, self.now)
+            .is_some_and(|probe| {
+                probe.count >= STALE_TRIES
+                    && probe.last.since(probe.first).as_secs() >= STALE_SECONDS
+            });
+        if stale && !judged {
+            self.stale_client(source, service);
+        }
+    }
+
+    /// One source that tries one dead service over and over, and nothing else.
+    fn stale_client(&mut self, source: Addr, service: Service) {
+        let Some((_, trail)) = self.find_trail(source) else {
+            return;
+        };
+        let Some(trail) = self.trails.get(trail).filter(|trail| trail.probes() == 1) else {
+            return;
+        };
+        let Some(step) = trail
+            .steps
+            .iter()
+            .find(|step| step.service == service)
+            .copied()
+        else {
+            return;
+        };
+        let subject = Subject::Stale(source, service);
+        if let Some(incident) = self.incidents.get_mut(&subject) {
+            incident.last = self.now;
+            incident.sweep.again(self.now);
+        } else if self.has_incident_room() {
+            let direction = self.home.direction(source, service.host);
+            let verdict = Verdict::StaleClient;
+            let mut incident =
+                Incident::new(self.key, subject, verdict, direction, step.time, self.now);
+            incident.add_source(source);
+            incident.absorb(&step);
+            self.incidents.insert(subject, incident);
+            self.update(subject);
+        }
+    }
+
+    /// A late answer changed the outcome of an attempt that has been weighed.
+    fn revised(&mut self, attempt: &Attempt, from: Outcome) {
+        let Attempt {
+            source,
+            service,
+            outcome,
+            ..
+        } = *attempt;
+        self.summary.attempts.remove(from);
+        self.summary.attempts.add(outcome);
+        let Some((at, trail_id)) = self.find_trail(source) else {
+            return;
+        };
+        let step = self.trails.get(trail_id).and_then(|trail| {
+            trail
+                .steps
+                .iter()
+                .find(|step| step.service == service && !step.revoked)
+                .copied()
+        });
+        if let Some(step) = step {
+            let (standing, fact) = self
+                .inventory
+                .standing(&self.home, &service, outcome, self.now);
+            let case = Case {
+                family_failed: step.row == Row::SameFamily,
+                ..self.case(attempt, standing, Some(trail_id))
+            };
+            let row = self.likelihoods.row(&case);
+            let weight = self.likelihoods.weight(case.direction, row);
+            let entry = self.sources.entry_mut(at);
+            entry.correct(weight - step.weight);
+            if let Some(trail) = self.trails.get_mut(trail_id)
+                && let Some(kept) = trail.steps.iter_mut().find(|kept| kept.service == service)
+            {
+                *kept = Step {
+                    outcome,
+                    standing,
+                    fact,
+                    row,
+                    weight,
+                    ..step
+                };
+            }
+        }
+        if outcome.is_success() {
+            self.probes.withdraw(source, service);
+        } else {
+            self.probes.revise(source, service, outcome);
+        }
+        let subject = Subject::Source(self.leader(source));
+        if let Some(incident) = self.incidents.get_mut(&subject) {
+            incident.revise(service, from, outcome, self.now);
+            self.update(subject);
+        }
+    }
+
+    /// A service answers: it is offered, and what it gave as evidence while it was thought closed
+    /// is taken back.
+    fn answered(&mut self, service: Service, client: Addr) {
+        self.inventory.alive(service.host, self.now);
+        let accused = self.inventory.answered(service, client, self.now);
+        for source in accused {
+            self.revoke(source, service);
+        }
+        let outage = Subject::Outage(service);
+        if let Some(incident) = self.incidents.get_mut(&outage) {
+            incident.sweep.again(self.now);
+        }
+    }
+
+    fn revoke(&mut self, source: Addr, service: Service) {
+        let Some((at, trail_id)) = self.find_trail(source) else {
+            return;
+        };
+        let Some(trail) = self.trails.get_mut(trail_id) else {
+            return;
+        };
+        let now = self.now;
+        let Some(step) = trail.steps.iter_mut().find(|step| {
+            step.service == service
+                && step.is_probe()
+                && !step.revoked
+                && now.since(step.time).as_secs() <= REVOKE_SECONDS
+        }) else {
+            return;
+        };
+        step.revoked = true;
+        let weight = step.weight;
+        let judged = trail.judged;
+        let entry = self.sources.entry_mut(at);
+        entry.correct(Nats(0) - weight);
+        entry.probes = entry.probes.saturating_sub(1);
+        let innocent = entry.score() < self.threshold && entry.page() < self.page_threshold;
+        self.probes.withdraw(source, service);
+        let subject = Subject::Source(self.leader(source));
+        if !judged {
+            return;
+        }
+        let Some(incident) = self.incidents.get_mut(&subject) else {
+            return;
+        };
+        incident.revoke(service);
+        if innocent && incident.source_count == 1 {
+            incident.verdict = Verdict::Withdrawn;
+            if let Some(trail) = self.trails.get_mut(trail_id) {
+                trail.judged = false;
+            }
+            self.update(subject);
+            self.incidents.remove(&subject);
+        }
+    }
+
+    fn proven(&mut self, source: Addr, by: Service) {
+        // Only our own side's numbers prove anything to us.
+        if !self.home.is_empty() && !self.home.contains(by.host) {
+            return;
+        }
+        let proof = Some((by, self.now));
+        if let Some((_, trail)) = self.find_trail(source)
+            && let Some(trail) = self.trails.get_mut(trail)
+        {
+            trail.proof = proof;
+        }
+        let subject = Subject::Source(self.leader(source));
+        if let Some(incident) = self
+            .incidents
+            .get_mut(&subject)
+            .filter(|i| i.proof.is_none())
+        {
+            incident.proof = proof;
+        }
+    }
+
+    /// A session carried data. If the sweep of its source had found the service, it came back to
+    /// use it.
+    fn session(&mut self, source: Addr, service: Service) {
+        let judged = self
+            .find_trail(source)
+            .is_some_and(|(_, trail)| self.is_judged(trail));
+        let subject = Subject::Source(self.leader(source));
+        if judged
+            && let Some(incident) = self.incidents.get_mut(&subject)
+            && incident.follow_up(service, self.now)
+        {
+            self.update(subject);
+        }
+    }
+
+    fn unasked(&mut self, from: Addr, to: Addr, port: u16) {
+        self.summary.backscatter += 1;
+        let now = self.now;
+        let state = &mut self.backscatter;
+        if state
+            .since
+            .is_none_or(|since| now.since(since).as_secs() > 3_600)
+        {
+            *state = Backscatter {
+                packets: 0,
+                since: Some(now),
+            };
+        }
+        state.packets += 1;
+        let (packets, since) = (state.packets, state.since.unwrap_or(now));
+        let subject = Subject::Backscatter;
+        let is_new = packets >= BACKSCATTER
+            && !self.incidents.contains_key(&subject)
+            && self.has_incident_room();
+        if is_new {
+            let (verdict, direction) = (Verdict::Backscatter, Direction::Inbound);
+            let incident = Incident::new(self.key, subject, verdict, direction, since, now);
+            self.incidents.insert(subject, incident);
+        }
+        if let Some(incident) = self.incidents.get_mut(&subject) {
+            incident.add_source(from);
+            let service = Service {
+                host: to,
+                protocol: Protocol::Tcp,
+                port,
+            };
+            incident
+                .sweep
+                .touch(now, service, Technique::Syn, Outcome::Silent);
+            incident.last = now;
+            if is_new {
+                self.update(subject);
+            }
+        }
+    }
+
+    fn decoy(&mut self, one: Addr, other: Addr) {
+        let leader = self.leader(one);
+        if leader != other {
+            self.leaders.insert(self.now, other, leader);
+        }
+    }
+
+    pub(super) fn leader(&self, source: Addr) -> Addr {
+        self.leaders.get(self.now, &source).unwrap_or(source)
+    }
+
+    fn outage_begins(&mut self, service: Service) {
+        let failing = self.inventory.failing(&service).to_vec();
+        let subject = Subject::Outage(service);
+        if self.incidents.contains_key(&subject) || !self.has_incident_room() {
+            return;
+        }
+        let (verdict, direction) = (Verdict::Outage, Direction::Inbound);
+        let mut incident = Incident::new(self.key, subject, verdict, direction, self.now, self.now);
+        for source in failing {
+            incident.add_source(source);
+        }
+        incident
+            .sweep
+            .touch(self.now, service, Technique::Syn, Outcome::Silent);
+        self.incidents.insert(subject, incident);
+        self.update(subject);
+    }
+
+    fn flood_begins(&mut self, service: Service) {
+        let subject = Subject::Flood(service);
+        if self.incidents.contains_key(&subject) || !self.has_incident_room() {
+            return;
+        }
+        let (verdict, direction) = (Verdict::Flood, Direction::Inbound);
+        let incident = Incident::new(self.key, subject, verdict, direction, self.now, self.now);
+        self.incidents.insert(subject, incident);
+        // What came before it was noticed was reported as probes of many sources.
+        self.probes.withdraw_all(service);
+        self.update(subject);
+    }
+
+    /// An attempt that is part of a flood that goes on.
+    fn absorb_flood(&mut self, attempt: &Attempt) -> bool {
+        let subject = Subject::Flood(attempt.service);
+        if self.incidents.is_empty() || attempt.outcome == Outcome::Established {
+            return false;
+        }
+        let Some(incident) = self.incidents.get_mut(&subject) else {
+            return false;
+        };
+        incident.add_source(attempt.source);
+        incident.sweep.touch(
+            attempt.opened,
+            attempt.service,
+            attempt.technique,
+            attempt.outcome,
+        );
+        incident.last = self.now;
+        true
+    }
+
+    fn is_friend(&self, source: Addr) -> bool {
+        self.settings.friends.iter().any(|net| net.contains(source))
+    }
+
+    /// The scanner whose scope covers all that the source did.
+    fn authorised(&self, source: Addr, steps: &[Step]) -> Option<&Scanner> {
+        let covers = |scanner: &Scanner, step: &Step| {
+            let Service { host, port, .. } = step.service;
+            let target_ok =
+                scanner.targets.is_empty() || scanner.targets.iter().any(|net| net.contains(host));
+            let port_ok = scanner.ports.is_empty()
+                || !step.service.protocol.has_ports()
+                || scanner.ports.iter().any(|range| range.contains(port));
+            target_ok && port_ok && scanner.until.is_none_or(|until| step.time <= until)
+        };
+        self.settings.scanners.iter().find(|scanner| {
+            scanner.source.contains(source) && steps.iter().all(|step| covers(scanner, step))
+        })
+    }
+}

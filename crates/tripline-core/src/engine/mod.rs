@@ -1,0 +1,255 @@
+//! The engine: packets and time in, events out.
+
+mod judge;
+mod report;
+
+use std::collections::VecDeque;
+
+use tripline_packet::{Addr, Duration, Packet, Prefix, Timestamp};
+
+use crate::catalog::Catalog;
+use crate::event::{Event, NamedCount, SCHEMA_VERSION, ServiceEvent, Summary};
+use crate::evidence::{Likelihoods, Nats};
+use crate::flood::Floods;
+use crate::home::Home;
+use crate::incident::{Incident, Subject};
+use crate::inventory::Inventory;
+use crate::keyed::{Key, Map};
+use crate::probes::Probes;
+use crate::recent::Recent;
+use crate::seen::Seen;
+use crate::settings::Settings;
+use crate::source::SourceTable;
+use crate::tools::Tools;
+use crate::tracker::{Signal, Tracker};
+use crate::trail::Trails;
+
+/// Which states of an incident or probe are reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emit {
+    /// Each update, as it happens (live).
+    Updates,
+    /// Once, in the final state (files).
+    Final,
+}
+
+/// What an [`Engine`] is made of.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Settings; `home` must be filled in (see [`crate::home::HomeInference`]).
+    pub settings: Settings,
+    /// The catalogue.
+    pub catalog: Catalog,
+    /// The likelihood table.
+    pub likelihoods: Likelihoods,
+    /// The tool fingerprints.
+    pub tools: Tools,
+    /// Key of every hash. Whoever can foresee it could choose addresses that collide; derive it
+    /// from something that an attacker cannot know beforehand.
+    pub key: [u64; 2],
+    /// What to report.
+    pub emit: Emit,
+}
+
+/// The detector. Sans-IO: see the crate documentation.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    catalog: Catalog,
+    likelihoods: Likelihoods,
+    tools: Tools,
+    emit: Emit,
+    key: Key,
+    home: Home,
+    /// ln(1/alpha), and the same for the Page statistic.
+    threshold: Nats,
+    page_threshold: Nats,
+    now: Timestamp,
+    tracker: Tracker,
+    inventory: Inventory,
+    sources: SourceTable,
+    trails: Trails,
+    /// Which (source, service) pairs have been weighed.
+    weighed: Seen,
+    floods: Floods,
+    probes: Probes,
+    incidents: Map<Subject, Incident>,
+    /// Decoys of one scan: source to leader.
+    leaders: Recent<Addr, Addr>,
+    backscatter: judge::Backscatter,
+    next_sweep_of_old: Timestamp,
+    signals: Vec<Signal>,
+    events: VecDeque<Event>,
+    summary: Summary,
+    incident_counts: [u64; 8],
+    finished: bool,
+}
+
+/// How often incidents and probes are looked through for those to close.
+const CLOSING: Duration = Duration::from_secs(10);
+/// The Page statistic starts anew each time it is at zero, so its threshold is higher: a false
+/// alert then comes once in about ten times 1/alpha first contacts of a benign source.
+const PAGE_EXTRA: f64 = 2.3;
+
+impl Engine {
+    /// A detector that has seen nothing yet.
+    pub fn new(config: Config) -> Self {
+        let Config {
+            settings,
+            catalog,
+            likelihoods,
+            tools,
+            key,
+            emit,
+        } = config;
+        let key = Key(key);
+        let home = Home::new(settings.home.clone());
+        let threshold = -settings.alpha.ln();
+        let limits = settings.limits;
+        Self {
+            emit,
+            key,
+            threshold: Nats::from_f64(threshold),
+            page_threshold: Nats::from_f64(threshold + PAGE_EXTRA),
+            now: Timestamp::from_nanos(i64::MIN),
+            tracker: Tracker::new(key, &settings, tools.clone(), home.clone()),
+            inventory: Inventory::new(key, &settings),
+            sources: SourceTable::new(key, limits.sources),
+            trails: Trails::new(limits.trails),
+            weighed: Seen::new(
+                key,
+                limits.sources.max(1 << 20),
+                Duration::from_secs(86_400),
+            ),
+            floods: Floods::new(key),
+            probes: Probes::new(key, limits.probes, settings.quiet),
+            incidents: Map::with_hasher(key.map_state()),
+            leaders: Recent::new(key, 4_096, Duration::from_secs(3_600)),
+            backscatter: judge::Backscatter::default(),
+            next_sweep_of_old: Timestamp::from_nanos(i64::MIN),
+            signals: Vec::new(),
+            events: VecDeque::new(),
+            summary: Summary {
+                schema: SCHEMA_VERSION,
+                home: settings.home.clone(),
+                ..Summary::default()
+            },
+            incident_counts: [0; 8],
+            finished: false,
+            settings,
+            catalog,
+            likelihoods,
+            tools,
+            home,
+        }
+    }
+
+    /// Takes the next packet. Timers that are due before it run first; a packet with a time
+    /// before the latest one seen is handled at that latest time.
+    pub fn handle(&mut self, packet: &Packet) {
+        self.summary.packets += 1;
+        self.summary.bytes += u64::from(packet.wire_len);
+        if packet.time < self.now {
+            self.summary.out_of_order += 1;
+        } else {
+            self.advance(packet.time);
+        }
+        self.summary.first.get_or_insert(packet.time);
+        self.summary.last = Some(self.now);
+        self.inventory.watch(self.now);
+        self.tracker.handle(packet, self.now);
+        self.judge_signals();
+    }
+
+    /// Lets time pass to `now` without a packet.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        if now > self.now {
+            self.advance(now);
+        }
+    }
+
+    /// The time at which [`Engine::handle_timeout`] should be called if no packet comes.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let closing = (!self.incidents.is_empty()).then_some(self.next_sweep_of_old.max(self.now));
+        [self.tracker.next_due(), closing]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The next event to report. Call until `None` after each `handle…` and after `finish`.
+    pub fn poll(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The input has ended: resolves what is open, and closes all incidents and probes.
+    pub fn finish(&mut self) {
+        if self.finished {
+            return;
+        }
+        self.finished = true;
+        self.tracker.finish(self.now, self.settings.silence);
+        self.judge_signals();
+        self.close(true);
+    }
+
+    /// The inventory: services that were seen to answer, in order.
+    pub fn services(&self) -> Vec<ServiceEvent> {
+        self.inventory.events(self.now)
+    }
+
+    /// Totals so far. `malformed` is the driver's to fill in.
+    pub fn summary(&self) -> Summary {
+        let verdicts = judge::VERDICTS.iter().zip(self.incident_counts);
+        Summary {
+            attempts_dropped: self.tracker.dropped,
+            probes: self.probes.total,
+            probes_suppressed: self.probes.suppressed,
+            incidents: verdicts
+                .filter(|(_, count)| *count > 0)
+                .map(|(verdict, count)| NamedCount {
+                    name: verdict.name().to_owned(),
+                    count,
+                })
+                .collect(),
+            services: self.inventory.len() as u64,
+            sources: self.sources.used,
+            sources_filtered: self.sources.filtered,
+            sources_evicted: self.sources.evicted,
+            ..self.summary.clone()
+        }
+    }
+
+    /// The home networks in use.
+    pub fn home(&self) -> &[Prefix] {
+        &self.settings.home
+    }
+
+    /// Time goes on to `now`: what is due before it is resolved at its own time, in order.
+    fn advance(&mut self, now: Timestamp) {
+        while let Some(due) = self.tracker.next_due().filter(|due| *due <= now) {
+            self.now = due.max(self.now);
+            self.tracker.expire(self.now);
+            self.judge_signals();
+        }
+        self.now = now;
+        if now >= self.next_sweep_of_old {
+            self.next_sweep_of_old = now + CLOSING;
+            self.tracker.expire(now);
+            self.judge_signals();
+            self.close(false);
+        }
+    }
+
+    fn judge_signals(&mut self) {
+        if !self.tracker.has_signals() {
+            return;
+        }
+        let mut signals = std::mem::take(&mut self.signals);
+        self.tracker.take_signals(&mut signals);
+        for signal in signals.drain(..) {
+            self.judge(signal);
+        }
+        self.signals = signals;
+    }
+}

@@ -1,0 +1,149 @@
+//! Reporting: what is told, and when.
+
+use tripline_packet::Addr;
+
+use super::{Emit, Engine, judge::VERDICTS};
+use crate::event::{Event, Probe, SCHEMA_VERSION, Verdict};
+use crate::evidence::Row;
+use crate::incident::{Context, Subject};
+use crate::service::Direction;
+use crate::trail::Step;
+
+impl Engine {
+    /// Tells of an incident if it is live reporting and there is news.
+    pub(super) fn update(&mut self, subject: Subject) {
+        let withdrawn_news = self
+            .incidents
+            .get(&subject)
+            .is_some_and(|incident| incident.verdict == Verdict::Withdrawn);
+        if self.emit == Emit::Updates {
+            self.tell(subject);
+        } else if withdrawn_news {
+            // In a final report a verdict that was taken back is only counted.
+            self.count(Verdict::Withdrawn);
+        }
+    }
+
+    fn tell(&mut self, subject: Subject) {
+        let context = Context {
+            catalog: &self.catalog,
+            tools: &self.tools,
+            threshold: self.threshold,
+            alpha: self.settings.alpha,
+        };
+        let Some(incident) = self.incidents.get_mut(&subject) else {
+            return;
+        };
+        if incident.is_news() {
+            let report = incident.report(&context);
+            self.events.push_back(Event::Incident(Box::new(report)));
+        }
+    }
+
+    /// Closes incidents and probes that have been quiet; all of them with `everything`.
+    pub(super) fn close(&mut self, everything: bool) {
+        let quiet = self.settings.quiet;
+        let now = self.now;
+        let is_over = |last| everything || now.since(last) >= quiet;
+        let mut over: Vec<_> = self
+            .incidents
+            .iter()
+            .filter(|(_, incident)| is_over(incident.last))
+            .map(|(subject, incident)| (incident.sweep.first, *subject))
+            .collect();
+        over.sort_unstable();
+        let probes = self.probes.take_closed(now, everything);
+        if self.emit == Emit::Final {
+            self.events.extend(probes.into_iter().map(Event::Probe));
+        }
+        for (_, subject) in over {
+            self.close_incident(subject);
+        }
+    }
+
+    fn close_incident(&mut self, subject: Subject) {
+        let Some(mut incident) = self.incidents.remove(&subject) else {
+            return;
+        };
+        self.count(incident.verdict);
+        if self.emit == Emit::Final {
+            let context = Context {
+                catalog: &self.catalog,
+                tools: &self.tools,
+                threshold: self.threshold,
+                alpha: self.settings.alpha,
+            };
+            let report = incident.report(&context);
+            self.events.push_back(Event::Incident(Box::new(report)));
+        }
+    }
+
+    fn count(&mut self, verdict: Verdict) {
+        if let Some(at) = VERDICTS.iter().position(|known| *known == verdict) {
+            self.incident_counts[at] += 1;
+        }
+    }
+
+    /// Tells of a single probe. Of a source under a verdict only the first at each named port is
+    /// told by itself; the rest is in its incident.
+    pub(super) fn report_probe(&mut self, source: Addr, step: &Step) {
+        let direction = self.home.direction(source, step.service.host);
+        let ours = matches!(direction, Direction::Inbound | Direction::Internal);
+        if !ours || !step.is_probe() || !is_reported(step.row) || !step.service.protocol.has_ports()
+        {
+            return;
+        }
+        let Some(entry) = self.catalog.probe(step.service.protocol, step.service.port) else {
+            return;
+        };
+        let incident = self.incidents.get(&Subject::Source(self.leader(source)));
+        let is_catch_all = entry.ports.is_empty() && entry.names.is_empty();
+        if incident.is_some() && is_catch_all {
+            self.probes.count_only();
+            return;
+        }
+        let probe = Probe {
+            schema: SCHEMA_VERSION,
+            signature: entry.signature.clone(),
+            event_id: entry.id.clone(),
+            iss_id: entry.iss_id,
+            risk: entry.risk,
+            source,
+            target: step.service.host,
+            protocol: step.service.protocol,
+            port: Some(step.service.port),
+            port_name: entry.name_of(step.service.port).map(str::to_owned),
+            technique: step.technique,
+            outcome: step.outcome,
+            standing: step.standing,
+            reason: step.fact.to_string(),
+            tool: step
+                .mark
+                .map(|mark| self.tools.rules()[usize::from(mark)].name.clone()),
+            direction,
+            count: 1,
+            first: step.time,
+            last: step.time,
+            incident: incident.map(|incident| incident.id.clone()),
+        };
+        if self.emit == Emit::Updates {
+            self.events.push_back(Event::Probe(probe.clone()));
+        }
+        self.probes.add(step.service, probe);
+    }
+}
+
+/// Is an observation of this kind told as a probe, or does it only weigh?
+const fn is_reported(row: Row) -> bool {
+    matches!(
+        row,
+        Row::Refused
+            | Row::Prohibited
+            | Row::Silent
+            | Row::Dark
+            | Row::Reserved
+            | Row::Impossible
+            | Row::StrayRefused
+            | Row::SameFamily
+    )
+}

@@ -1,0 +1,437 @@
+//! Incidents: everything one source (or a set that belongs together) did, told once.
+
+use siphasher::sip::SipHasher13;
+use std::hash::{Hash, Hasher};
+use tripline_packet::{Addr, Timestamp};
+
+use crate::catalog::{Catalog, Entry, Risk};
+use crate::event::PaceClass;
+use crate::event::{
+    Action, EvidenceStep, Found, Incident as Report, Proof, Response, SCHEMA_VERSION, Shape,
+    ToolMark, Verdict,
+};
+use crate::evidence::Nats;
+use crate::keyed::Key;
+use crate::service::{Direction, Outcome, Protocol, Service, Technique};
+use crate::story;
+use crate::sweep::Sweep;
+use crate::tools::Tools;
+use crate::trail::Step;
+
+/// What an incident is about; at most one is open about the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Subject {
+    /// The sweeps of a source, or of the set that it leads.
+    Source(Addr),
+    /// One source at one dead service.
+    Stale(Addr, Service),
+    /// The outage of a service.
+    Outage(Service),
+    /// The flood against a service.
+    Flood(Service),
+    /// Answers to questions that nobody asked.
+    Backscatter,
+}
+
+/// An open incident.
+#[derive(Clone, Debug)]
+pub(crate) struct Incident {
+    pub(crate) id: String,
+    pub(crate) verdict: Verdict,
+    pub(crate) direction: Direction,
+    sources: Vec<Addr>,
+    pub(crate) source_count: u64,
+    /// Several sources sent the same numbers to the same targets at the same time.
+    pub(crate) decoys: bool,
+    pub(crate) authorised_as: Option<String>,
+    pub(crate) sweep: Sweep,
+    pub(crate) score: Nats,
+    pub(crate) attempts_to_verdict: u32,
+    pub(crate) verdict_at: Timestamp,
+    /// The last sign of it, for closing.
+    pub(crate) last: Timestamp,
+    pub(crate) found: Vec<Found>,
+    steps: Vec<Step>,
+    /// How often each tool rule matched.
+    marks: Vec<(u8, u64)>,
+    pub(crate) proof: Option<(Service, Timestamp)>,
+    updates: u32,
+    /// What was told last, to see what is new.
+    told: Option<Told>,
+}
+
+/// What makes an update worth telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told {
+    verdict: Verdict,
+    shape: Shape,
+    found: bool,
+    networks: usize,
+}
+
+/// Limits of the report.
+const MOST_SOURCES: usize = 64;
+const MOST_FOUND: usize = 256;
+const MOST_STEPS: usize = 64;
+
+/// What a report needs beside the incident itself.
+pub(crate) struct Context<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) tools: &'a Tools,
+    pub(crate) threshold: Nats,
+    pub(crate) alpha: f64,
+}
+
+impl Incident {
+    pub(crate) fn new(
+        key: Key,
+        subject: Subject,
+        verdict: Verdict,
+        direction: Direction,
+        first: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: incident_id(subject, first),
+            verdict,
+            direction,
+            sources: Vec::new(),
+            source_count: 0,
+            decoys: false,
+            authorised_as: None,
+            sweep: Sweep::new(key, first),
+            score: Nats(0),
+            attempts_to_verdict: 0,
+            verdict_at: now,
+            last: now,
+            found: Vec::new(),
+            steps: Vec::new(),
+            marks: Vec::new(),
+            proof: None,
+            updates: 0,
+            told: None,
+        }
+    }
+
+    /// Adds a source, once.
+    pub(crate) fn add_source(&mut self, source: Addr) {
+        if !self.sources.contains(&source) {
+            self.source_count += 1;
+            if self.sources.len() < MOST_SOURCES {
+                self.sources.push(source);
+            }
+        }
+    }
+
+    /// Adds a contact of the sweep with a service that is new to it.
+    pub(crate) fn absorb(&mut self, step: &Step) {
+        self.sweep
+            .touch(step.time, step.service, step.technique, step.outcome);
+        self.last = self.last.max(step.time);
+        self.score = self.score.max(step.score);
+        if self.steps.len() < MOST_STEPS {
+            self.steps.push(*step);
+        }
+        if let Some(mark) = step.mark {
+            match self.marks.iter_mut().find(|(known, _)| *known == mark) {
+                Some((_, count)) => *count += 1,
+                None => self.marks.push((mark, 1)),
+            }
+        }
+        if step.outcome.is_success() {
+            self.find(step.service, step.time);
+        }
+    }
+
+    /// A service answered the sweep.
+    pub(crate) fn find(&mut self, service: Service, time: Timestamp) {
+        let known = self.found.iter().any(|found| found.service == service);
+        if !known && service.protocol.has_ports() && self.found.len() < MOST_FOUND {
+            self.found.push(Found {
+                service,
+                time,
+                follow_up: None,
+            });
+        }
+    }
+
+    /// A source of this incident used a service that the sweep had found. Returns whether that
+    /// is new.
+    pub(crate) fn follow_up(&mut self, service: Service, now: Timestamp) -> bool {
+        let Some(found) = self.found.iter_mut().find(|found| found.service == service) else {
+            return false;
+        };
+        self.last = self.last.max(now);
+        if found.follow_up.is_some() {
+            return false;
+        }
+        found.follow_up = Some(now);
+        if self.verdict == Verdict::Sweep {
+            self.verdict = Verdict::FollowUp;
+        }
+        true
+    }
+
+    /// An outcome became known late.
+    pub(crate) fn revise(&mut self, service: Service, from: Outcome, to: Outcome, now: Timestamp) {
+        self.sweep.revise(service, from, to);
+        if let Some(step) = self.steps.iter_mut().find(|step| step.service == service) {
+            step.outcome = to;
+        }
+        if to.is_success() {
+            self.find(service, now);
+        }
+    }
+
+    /// Evidence was taken back.
+    pub(crate) fn revoke(&mut self, service: Service) {
+        if let Some(step) = self.steps.iter_mut().find(|step| step.service == service) {
+            step.revoked = true;
+        }
+    }
+
+    /// Is there something new to tell since the last report?
+    pub(crate) fn is_news(&self) -> bool {
+        self.told != Some(self.tellable())
+    }
+
+    fn tellable(&self) -> Told {
+        Told {
+            verdict: self.verdict,
+            shape: self.sweep.shape(),
+            found: !self.found.is_empty(),
+            networks: self.sweep.targets().len(),
+        }
+    }
+
+    /// The report of the present state.
+    pub(crate) fn report(&mut self, context: &Context<'_>) -> Report {
+        self.told = Some(self.tellable());
+        self.updates += 1;
+        let entry = self.entry(context.catalog);
+        let shape = self.is_sweep().then(|| self.sweep.shape());
+        let mut sources = self.sources.clone();
+        sources.sort_unstable();
+        let mut found = self.found.clone();
+        found.sort_by_key(|found| found.service);
+        let mut report = Report {
+            schema: SCHEMA_VERSION,
+            id: self.id.clone(),
+            update: self.updates,
+            verdict: self.verdict,
+            event_id: entry.map_or_else(String::new, |entry| entry.id.clone()),
+            signature: entry.map_or_else(String::new, |entry| entry.signature.clone()),
+            iss_id: entry.and_then(|entry| entry.iss_id),
+            risk: self.risk(entry),
+            sources,
+            source_count: self.source_count,
+            authorised_as: self.authorised_as.clone(),
+            direction: self.direction,
+            shape,
+            techniques: self.sweep.techniques(),
+            tool: self.tool(context.tools),
+            pace: self.sweep.pace(),
+            order: shape.and_then(|_| self.sweep.order()),
+            coverage: shape.and_then(|_| self.sweep.coverage()),
+            score: self.score.to_f64(),
+            threshold: context.threshold.to_f64(),
+            alpha: context.alpha,
+            attempts_to_verdict: self.attempts_to_verdict,
+            first: self.sweep.first,
+            verdict_at: self.verdict_at,
+            last: self.last.max(self.sweep.last),
+            hosts: self.sweep.hosts(),
+            ports: self.sweep.ports(),
+            services: self.sweep.services,
+            port_list: self.sweep.port_list(),
+            targets: self.sweep.targets(),
+            outcomes: self.sweep.outcomes,
+            found,
+            proof: self.proof_event(),
+            response: self.response(),
+            story: String::new(),
+            evidence: self.evidence(context.tools),
+            touches: self.sweep.touches(),
+        };
+        report.story = story::tell(&report, self.decoys);
+        report
+    }
+
+    pub(crate) fn is_sweep(&self) -> bool {
+        matches!(
+            self.verdict,
+            Verdict::Sweep | Verdict::FollowUp | Verdict::Authorised
+        )
+    }
+
+    fn evidence(&self, tools: &Tools) -> Vec<EvidenceStep> {
+        self.steps.iter().map(|step| step.event(tools)).collect()
+    }
+
+    /// The tool whose marks were seen most, if they were seen more than by accident.
+    fn tool(&self, tools: &Tools) -> Option<ToolMark> {
+        let rule = |mark: u8| &tools.rules()[usize::from(mark)];
+        let mut by_name: Vec<(&str, u64)> = Vec::new();
+        for &(mark, count) in &self.marks {
+            let name = rule(mark).name.as_str();
+            match by_name.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += count,
+                None => by_name.push((name, count)),
+            }
+        }
+        let &(name, count) = by_name.iter().max_by_key(|(_, count)| *count)?;
+        // One mark among many contacts that lack it is an accident.
+        if count < 2 && self.sweep.services > 4 {
+            return None;
+        }
+        let of_tool = self
+            .marks
+            .iter()
+            .filter(|(mark, _)| rule(*mark).name == name);
+        let &(mark, _) = of_tool.max_by_key(|(_, count)| *count)?;
+        let rule = rule(mark);
+        Some(ToolMark {
+            name: rule.name.clone(),
+            mark: rule.mark.clone(),
+            weight: rule.weight(),
+        })
+    }
+
+    fn entry<'a>(&self, catalog: &'a Catalog) -> Option<&'a Entry> {
+        catalog.find(self.signature())
+    }
+
+    fn signature(&self) -> &'static str {
+        match self.verdict {
+            Verdict::FollowUp => "Follow_Up",
+            Verdict::Backscatter => "Backscatter",
+            Verdict::Outage => "Service_Outage",
+            Verdict::StaleClient => "Stale_Client",
+            Verdict::Authorised => "Authorised_Scanner",
+            Verdict::Flood if self.sweep.protocols().first() == Some(&Protocol::Udp) => "UDP_Flood",
+            Verdict::Flood => "TCP_Flood",
+            Verdict::Sweep | Verdict::Withdrawn => self.sweep_signature(),
+        }
+    }
+
+    fn sweep_signature(&self) -> &'static str {
+        let shape = self.sweep.shape();
+        let protocols = self.sweep.protocols();
+        let slow = self.sweep.pace().class == PaceClass::Slow;
+        if self.decoys {
+            return "Decoy_Scan";
+        }
+        if self.direction == Direction::Outbound {
+            return "Outbound_Sweep";
+        }
+        match self.sweep.techniques().first() {
+            Some(Technique::Fin) => return "TCP_FIN_Scan",
+            Some(Technique::Null) => return "TCP_Null_Scan",
+            Some(Technique::Xmas) => return "TCP_Xmas_Scan",
+            Some(Technique::Ack) => return "TCP_ACK_Scan",
+            Some(Technique::Maimon) => return "TCP_Maimon_Scan",
+            Some(Technique::Stray) => return "TCP_Stray_Flags",
+            _ => {}
+        }
+        match (protocols.as_slice(), shape) {
+            ([Protocol::Icmp], _) => "Ping_Sweep",
+            ([Protocol::Arp], _) => "ARP_Sweep",
+            ([Protocol::Nd], _) => "ND_Sweep",
+            ([Protocol::Ip], _) => "IP_Protocol_Scan",
+            ([Protocol::Tcp], Shape::Vertical) if slow => "Slow_Port_Scan",
+            ([Protocol::Tcp], Shape::Horizontal) if slow => "Slow_Service_Sweep",
+            ([Protocol::Tcp], Shape::Horizontal) if self.direction == Direction::Internal => {
+                "Internal_Sweep"
+            }
+            ([Protocol::Tcp], Shape::Vertical) => "TCP_Port_Scan",
+            ([Protocol::Tcp], Shape::Horizontal) => "TCP_Service_Sweep",
+            ([Protocol::Tcp], _) if self.sweep.ports() <= 5 => "TCP_Network_Sweep",
+            ([Protocol::Tcp], _) => "TCP_Network_Scan",
+            ([Protocol::Udp], Shape::Vertical) => "UDP_Port_Scan",
+            ([Protocol::Udp], Shape::Horizontal) => "UDP_Service_Sweep",
+            ([Protocol::Udp], _) if self.sweep.ports() <= 5 => "UDP_Network_Sweep",
+            ([Protocol::Udp], _) => "UDP_Network_Scan",
+            ([Protocol::Sctp], Shape::Vertical) => "SCTP_Port_Scan",
+            ([Protocol::Sctp], _) => "SCTP_Service_Sweep",
+            _ => "Mixed_Scan",
+        }
+    }
+
+    /// The catalogue's risk, raised by what the sweep found and by where it comes from.
+    fn risk(&self, entry: Option<&Entry>) -> Risk {
+        let base = entry.map_or(Risk::Low, |entry| entry.risk);
+        match self.verdict {
+            Verdict::Sweep if !self.found.is_empty() || self.direction != Direction::Inbound => {
+                base.max(Risk::Medium)
+            }
+            _ => base,
+        }
+    }
+
+    fn proof_event(&self) -> Proof {
+        match self.proof {
+            Some((service, when)) => Proof::Proven {
+                how: format!("acknowledged the initial sequence number of {service}"),
+                when,
+            },
+            None => Proof::None,
+        }
+    }
+
+    fn response(&self) -> Response {
+        let (action, reason) = match (self.verdict, self.direction) {
+            (Verdict::Authorised, _) => (
+                Action::Notify,
+                "an authorised scanner is reported and never curtailed",
+            ),
+            (Verdict::Sweep | Verdict::FollowUp, Direction::Internal | Direction::Outbound) => (
+                Action::Investigate,
+                "the source is one of our own hosts: find out what runs on it before cutting it off",
+            ),
+            (Verdict::Sweep | Verdict::FollowUp, _) if self.decoys => (
+                Action::RateLimit,
+                "most of these sources are forged decoys: only what is proven may be curtailed",
+            ),
+            (Verdict::Sweep | Verdict::FollowUp, _) if self.proof.is_some() => (
+                Action::Curtail,
+                "the source proved that the address is its own",
+            ),
+            (Verdict::Sweep | Verdict::FollowUp, _) => (
+                Action::RateLimit,
+                "the source address is not proven and may be forged: a rate limit on services \
+                 that nobody offers hurts no one else",
+            ),
+            (Verdict::Outage, _) => (Action::Notify, "the service fails, not its clients"),
+            (Verdict::Flood, _) => (
+                Action::Notify,
+                "the sources are most likely forged: cutting them off would hit others; protect \
+                 the service (SYN cookies, rate limits)",
+            ),
+            (Verdict::StaleClient, _) => (
+                Action::Notify,
+                "a client with an old configuration, not an attacker",
+            ),
+            (Verdict::Backscatter | Verdict::Withdrawn, _) => {
+                (Action::Notify, "nothing was attempted here")
+            }
+        };
+        Response {
+            action,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// The id depends on content alone, so that two runs, or two sensors, give the same.
+fn incident_id(subject: Subject, first: Timestamp) -> String {
+    let mut hasher = SipHasher13::new();
+    match subject {
+        Subject::Source(source) => (0u8, source.bits()).hash(&mut hasher),
+        Subject::Stale(source, service) => (1u8, source.bits(), service).hash(&mut hasher),
+        Subject::Outage(service) => (2u8, service).hash(&mut hasher),
+        Subject::Flood(service) => (3u8, service).hash(&mut hasher),
+        Subject::Backscatter => 4u8.hash(&mut hasher),
+    }
+    first.nanos().hash(&mut hasher);
+    format!("I-{:010x}", hasher.finish() >> 24)
+}

@@ -1,0 +1,201 @@
+//! Trails: the evidence of a source step by step, so that every verdict can be explained.
+
+use tripline_packet::{Addr, Timestamp};
+
+use crate::event::{EvidenceStep, ToolMark};
+use crate::evidence::{Nats, Row};
+use crate::inventory::Fact;
+use crate::service::{Outcome, Service, Standing, Technique};
+use crate::tools::Tools;
+
+/// One distinct contact of a source, as it was weighed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) time: Timestamp,
+    pub(crate) service: Service,
+    pub(crate) technique: Technique,
+    pub(crate) outcome: Outcome,
+    pub(crate) standing: Standing,
+    pub(crate) fact: Fact,
+    pub(crate) row: Row,
+    pub(crate) weight: Nats,
+    /// Index of the tool rule that matched.
+    pub(crate) mark: Option<u8>,
+    pub(crate) tool_weight: Nats,
+    /// Score after this step.
+    pub(crate) score: Nats,
+    pub(crate) revoked: bool,
+}
+
+impl Step {
+    /// Is it one of the distinct services nobody offers that a verdict counts?
+    pub(crate) fn is_probe(&self) -> bool {
+        self.standing.is_probe() && self.weight > Nats(0)
+    }
+
+    /// The step as the event contract has it.
+    pub(crate) fn event(&self, tools: &Tools) -> EvidenceStep {
+        let tool = self.mark.map(|mark| {
+            let rule = &tools.rules()[usize::from(mark)];
+            ToolMark {
+                name: rule.name.clone(),
+                mark: rule.mark.clone(),
+                weight: self.tool_weight.to_f64(),
+            }
+        });
+        EvidenceStep {
+            time: self.time,
+            service: self.service,
+            technique: self.technique,
+            outcome: self.outcome,
+            standing: self.standing,
+            reason: self.fact.to_string(),
+            row: self.row.name().to_owned(),
+            weight: self.weight.to_f64(),
+            tool,
+            score: self.score.to_f64(),
+            revoked: self
+                .revoked
+                .then(|| "the service answered later: it is offered after all".to_owned()),
+        }
+    }
+}
+
+/// The steps of one source.
+#[derive(Clone, Debug)]
+pub(crate) struct Trail {
+    pub(crate) source: Addr,
+    pub(crate) steps: Vec<Step>,
+    /// What the source proved to have seen, and when.
+    pub(crate) proof: Option<(Service, Timestamp)>,
+    /// Calls back that were excused.
+    pub(crate) excused: u8,
+    /// A verdict was given.
+    pub(crate) judged: bool,
+    /// Score when the last step was added; decides who makes room.
+    score: Nats,
+}
+
+/// Steps that are kept of a source before its verdict; an innocent source fills only a few.
+const MOST_STEPS: usize = 40;
+/// Of these, successes.
+const MOST_SUCCESSES: usize = 16;
+
+impl Trail {
+    fn new(source: Addr) -> Self {
+        Self {
+            source,
+            steps: Vec::new(),
+            proof: None,
+            excused: 0,
+            judged: false,
+            score: Nats(0),
+        }
+    }
+
+    /// Keeps a step if there is room.
+    pub(crate) fn push(&mut self, step: Step) {
+        self.score = step.score;
+        let successes = || {
+            self.steps
+                .iter()
+                .filter(|step| step.outcome.is_success())
+                .count()
+        };
+        let wanted = !step.outcome.is_success() || successes() < MOST_SUCCESSES;
+        if self.steps.len() < MOST_STEPS && wanted {
+            self.steps.push(step);
+        }
+    }
+
+    /// Did an attempt at `service` or one that `related` accepts fail before at the same host?
+    pub(crate) fn failed_at(&self, service: &Service) -> impl Iterator<Item = u16> {
+        let (host, protocol) = (service.host, service.protocol);
+        self.steps
+            .iter()
+            .filter(move |step| {
+                step.service.host == host
+                    && step.service.protocol == protocol
+                    && !step.outcome.is_success()
+            })
+            .map(|step| step.service.port)
+    }
+
+    /// Was any answer to this source seen?
+    pub(crate) fn was_answered(&self) -> bool {
+        self.steps.iter().any(|step| step.outcome.is_success())
+    }
+
+    /// Distinct services nobody offers, up to the last step.
+    pub(crate) fn probes(&self) -> u32 {
+        self.steps.iter().filter(|step| step.is_probe()).count() as u32
+    }
+}
+
+/// A fixed number of trails.
+#[derive(Debug)]
+pub(crate) struct Trails {
+    slots: Vec<Option<Box<Trail>>>,
+    free: Vec<u32>,
+    capacity: usize,
+    hand: usize,
+}
+
+/// Trails that are compared when one has to make room.
+const CANDIDATES: usize = 16;
+
+impl Trails {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            capacity: capacity.max(CANDIDATES),
+            hand: 0,
+        }
+    }
+
+    pub(crate) fn get(&self, id: u32) -> Option<&Trail> {
+        self.slots.get(id as usize)?.as_deref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut Trail> {
+        self.slots.get_mut(id as usize)?.as_deref_mut()
+    }
+
+    /// A new trail, and the source whose trail made room for it, if any.
+    pub(crate) fn start(&mut self, source: Addr) -> (u32, Option<Addr>) {
+        let trail = Box::new(Trail::new(source));
+        if let Some(id) = self.free.pop() {
+            self.slots[id as usize] = Some(trail);
+            return (id, None);
+        }
+        if self.slots.len() < self.capacity {
+            self.slots.push(Some(trail));
+            return ((self.slots.len() - 1) as u32, None);
+        }
+        let id = self.weakest();
+        let old = self.slots[id as usize].replace(trail);
+        (id, old.map(|old| old.source))
+    }
+
+    pub(crate) fn free(&mut self, id: u32) {
+        if let Some(slot) = self.slots.get_mut(id as usize)
+            && slot.take().is_some()
+        {
+            self.free.push(id);
+        }
+    }
+
+    /// The one with the least evidence among the next few: looking at all of them for each new
+    /// source would be what a flood wants.
+    fn weakest(&mut self) -> u32 {
+        let candidates = (0..CANDIDATES).map(|n| (self.hand + n) % self.slots.len());
+        let weight = |at: &usize| {
+            let trail = self.slots[*at].as_deref();
+            trail.map_or((false, Nats(i32::MIN)), |trail| (trail.judged, trail.score))
+        };
+        let weakest = candidates.min_by_key(weight).unwrap_or(0);
+        self.hand = (self.hand + CANDIDATES) % self.slots.len();
+        weakest as u32
+    }
+}

@@ -82,20 +82,17 @@ impl Engine {
             self.flood_begins(service);
         }
         let flooded = self.absorb_flood(attempt);
+        if !outcome.is_success()
+            && self.inventory.failed(service, source) == Failure::OutageBegins
+        {
+            self.outage_begins(service);
+        }
         if self.weighed.check_and_insert(self.now, &(source, service)) {
             self.attempt_again(attempt);
             return;
         }
         self.summary.attempts.add(outcome);
-        let (standing, fact) = self
-            .inventory
-            .standing(&self.home, &service, outcome, self.now);
-        if !outcome.is_success()
-            && matches!(standing, Standing::Offered | Standing::Down)
-            && self.inventory.failed(service, source) == Failure::OutageBegins
-        {
-            self.outage_begins(service);
-        }
+        let (standing, fact) = self.inventory.standing(&self.home, &service, outcome, self.now);
         let step = self.weigh(attempt, standing, fact);
         if let Some(step) = step
             && !flooded

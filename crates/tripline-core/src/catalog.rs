@@ -195,7 +195,11 @@ impl fmt::Display for CatalogError {
 impl std::error::Error for CatalogError {}
 
 impl Catalog {
-    /// A catalogue of `entries`; ids, signatures and ports must be unique.
+    /// A catalogue of `entries`.
+    ///
+    /// # Errors
+    ///
+    /// When two entries share an id, a signature or a port of the same protocol.
     pub fn new(entries: Vec<Entry>) -> Result<Self, CatalogError> {
         let mut by_port = Vec::new();
         let mut other = Vec::new();

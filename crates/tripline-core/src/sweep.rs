@@ -363,8 +363,8 @@ mod tests {
 
     fn sweep(services: impl Iterator<Item = (u32, u16)>, gap_ms: i64) -> Sweep {
         let mut sweep = Sweep::new(Key([1, 2]), Timestamp::EPOCH);
-        for (at, (host, port)) in services.enumerate() {
-            let time = Timestamp::from_nanos(at as i64 * gap_ms * 1_000_000);
+        for (at, (host, port)) in (0i64..).zip(services) {
+            let time = Timestamp::from_nanos(at * gap_ms * 1_000_000);
             let host = Addr::from_v4_bits(0xc000_0200 + host);
             let service = Service {
                 host,

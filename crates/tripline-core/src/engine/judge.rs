@@ -12,7 +12,7 @@ use crate::service::{Direction, Outcome, Protocol, Service, Standing, Technique}
 use crate::settings::Scanner;
 use crate::source::{Admission, NO_TRAIL};
 use crate::tracker::{Attempt, Signal};
-use crate::trail::Step;
+use crate::trail::{Step, Trail};
 
 /// All verdicts, in the order of the summary's counters.
 pub(super) const VERDICTS: [Verdict; 8] = [
@@ -82,8 +82,7 @@ impl Engine {
             self.flood_begins(service);
         }
         let flooded = self.absorb_flood(attempt);
-        if !outcome.is_success()
-            && self.inventory.failed(service, source) == Failure::OutageBegins
+        if !outcome.is_success() && self.inventory.failed(service, source) == Failure::OutageBegins
         {
             self.outage_begins(service);
         }
@@ -92,11 +91,11 @@ impl Engine {
             return;
         }
         self.summary.attempts.add(outcome);
-        let (standing, fact) = self.inventory.standing(&self.home, &service, outcome, self.now);
+        let (standing, fact) = self
+            .inventory
+            .standing(&self.home, &service, outcome, self.now);
         let step = self.weigh(attempt, standing, fact);
-        if let Some(step) = step
-            && !flooded
-        {
+        if !flooded {
             self.report_probe(source, &step);
         }
     }
@@ -107,7 +106,7 @@ impl Engine {
         attempt: &Attempt,
         standing: Standing,
         fact: crate::inventory::Fact,
-    ) -> Option<Step> {
+    ) -> Step {
         let Attempt {
             source,
             service,
@@ -143,7 +142,7 @@ impl Engine {
             revoked: false,
         };
         let (Some(at), Some(trail)) = (at, trail) else {
-            return Some(step);
+            return step;
         };
         if row != Row::Nothing {
             let entry = self.sources.entry_mut(at);
@@ -155,7 +154,7 @@ impl Engine {
         if step.is_probe() && service.protocol.has_ports() && standing == Standing::Unused {
             self.inventory.closed(service, source, self.now);
         }
-        Some(step)
+        step
     }
 
     /// Adds a weighed step to the source's trail or incident.
@@ -275,7 +274,7 @@ impl Engine {
                 Direction::Outbound | Direction::Transit => failed_ports().count(),
                 _ => 0,
             },
-            answers_visible: trail.is_some_and(|trail| trail.was_answered()),
+            answers_visible: trail.is_some_and(Trail::was_answered),
         }
     }
 

@@ -1,0 +1,42 @@
+//! The data that is built in: the catalogue, the likelihood table and the tool fingerprints.
+//!
+//! They are written as TOML in `catalog/` and turned into JSON while building (`build.rs`).
+
+use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
+use tripline_core::catalog::{Catalog, CatalogFile};
+use tripline_core::evidence::Likelihoods;
+use tripline_core::tools::Tools;
+
+const CATALOG: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
+const LIKELIHOODS: &str = include_str!(concat!(env!("OUT_DIR"), "/likelihood.json"));
+const TOOLS: &str = include_str!(concat!(env!("OUT_DIR"), "/tools.json"));
+
+/// All entries of the catalogue.
+///
+/// # Errors
+/// Only if the catalogue that was built in is damaged, which a test rules out.
+pub fn catalog() -> Result<Catalog> {
+    let file: CatalogFile = parse("catalogue", CATALOG)?;
+    Catalog::new(file.events).context("the built-in catalogue contradicts itself")
+}
+
+/// The likelihood table.
+///
+/// # Errors
+/// Only if the table that was built in is damaged, which a test rules out.
+pub fn likelihoods() -> Result<Likelihoods> {
+    parse("likelihood table", LIKELIHOODS)
+}
+
+/// The tool fingerprints.
+///
+/// # Errors
+/// Only if the table that was built in is damaged, which a test rules out.
+pub fn tools() -> Result<Tools> {
+    parse("tool table", TOOLS)
+}
+
+fn parse<T: DeserializeOwned>(what: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text).with_context(|| format!("the built-in {what} is damaged"))
+}

@@ -1,0 +1,286 @@
+//! One incident as a block of text.
+
+use tripline_core::event::{EvidenceStep, Incident, Proof};
+
+use crate::human::{self, Clock};
+use crate::term::{Ink, Line, Page};
+
+use super::{picture, words};
+
+/// Sources and found services beyond these are only counted; `--json` has them all.
+const MOST_SOURCES: usize = 4;
+const MOST_FOUND: usize = 12;
+/// The heaviest pieces of evidence that are shown; `tripline explain` shows all.
+const MOST_EVIDENCE: usize = 3;
+
+/// Adds the block of an incident. `input` is what to type to read the same input again.
+pub fn add(page: &mut Page, incident: &Incident, clock: &Clock, input: &str) {
+    page.gap();
+    let title = title(page, incident);
+    page.paragraph(&title, 0);
+    let story = page.line().plain(&incident.story);
+    page.paragraph(&story, 2);
+    page.gap();
+    add_who(page, incident);
+    add_size(page, incident);
+    add_time(page, incident, clock);
+    add_how(page, incident);
+    add_outcomes(page, incident);
+    add_found(page, incident, clock);
+    add_certainty(page, incident, clock);
+    add_response(page, incident, clock);
+    add_hints(page, incident, input);
+    picture::add(page, incident);
+}
+
+/// Risk, signature, verdict, id.
+pub fn title(page: &Page, incident: &Incident) -> Line {
+    let risk = incident.risk.to_string().to_uppercase();
+    let mut line = page
+        .line()
+        .add(words::risk_ink(incident.risk), risk)
+        .plain("  ")
+        .strong(&incident.signature);
+    if let Some(iss_id) = incident.iss_id {
+        line = line.plain(format!(" ({iss_id})"));
+    }
+    line.plain(format!("  {}", words::verdict(incident.verdict)))
+        .faint(format!("  {}", incident.id))
+}
+
+fn add_who(page: &mut Page, incident: &Incident) {
+    let shown = incident.sources.iter().take(MOST_SOURCES);
+    let names: Vec<String> = shown.map(ToString::to_string).collect();
+    let mut line = page.line().strong(names.join(", "));
+    let more = incident.source_count.saturating_sub(names.len() as u64);
+    if more > 0 {
+        line = line.plain(format!(" and {} more", human::count(more)));
+    }
+    line = line.plain(format!(" ({})", words::direction(incident.direction)));
+    if let Some(name) = &incident.authorised_as {
+        line = line.add(Ink::Good, format!(", authorised as \u{201c}{name}\u{201d}"));
+    }
+    page.field("who", &line);
+}
+
+fn add_size(page: &mut Page, incident: &Incident) {
+    let mut line = page.line();
+    if let Some(shape) = incident.shape {
+        line = line.strong(words::shape(shape)).plain(", ");
+    }
+    line = line.plain(words::size(incident));
+    page.field("what", &line);
+    let targets: Vec<String> = incident.targets.iter().map(host_or_network).collect();
+    if !targets.is_empty() {
+        let line = page.line().plain(targets.join(", "));
+        page.field("", &line);
+    }
+    if !incident.port_list.is_empty() {
+        let line = page.line().plain(&incident.port_list);
+        page.field("", &line);
+    }
+}
+
+/// A network, or an address without its full-length prefix.
+fn host_or_network(prefix: &tripline_packet::Prefix) -> String {
+    if prefix.addr() == prefix.last() {
+        prefix.addr().to_string()
+    } else {
+        prefix.to_string()
+    }
+}
+
+fn add_time(page: &mut Page, incident: &Incident, clock: &Clock) {
+    let pace = &incident.pace;
+    let first = clock.show(incident.first);
+    let last = clock.show(incident.last);
+    let mut line = page.line().plain(&first);
+    if last != first {
+        line = line.plain(format!(" – {last}"));
+    }
+    line = line.plain(format!(" UTC, {}", human::duration(pace.seconds)));
+    if let Some(rate) = pace.per_second {
+        let class = words::pace(pace.class);
+        line = line.plain(format!(", {} ({class})", human::rate(rate)));
+    }
+    page.field("when", &line);
+}
+
+fn add_how(page: &mut Page, incident: &Incident) {
+    let techniques: Vec<&str> = incident
+        .techniques
+        .iter()
+        .map(|technique| technique.name())
+        .collect();
+    if techniques.is_empty() {
+        return;
+    }
+    let mut line = page.line().strong(techniques.join(", "));
+    if let Some(order) = incident.order {
+        line = line.plain(format!(", {}", words::order(order)));
+    }
+    if let Some(coverage) = incident.coverage {
+        let percent = (coverage * 100.0).clamp(0.0, 100.0);
+        let decimals = usize::from(percent < 9.95);
+        line = line.plain(format!(", {percent:.decimals$} % of the span tried"));
+    }
+    page.field("how", &line);
+    if let Some(tool) = &incident.tool {
+        let line = page
+            .line()
+            .strong(&tool.name)
+            .plain(format!(": {}", tool.mark));
+        page.field("tool", &line);
+    }
+}
+
+fn add_outcomes(page: &mut Page, incident: &Incident) {
+    let counts = incident.outcomes;
+    let parts = [
+        (counts.established, "established", Ink::Warn),
+        (counts.half_open, "half-open", Ink::Warn),
+        (counts.refused, "refused", Ink::Plain),
+        (counts.unreachable, "unreachable", Ink::Plain),
+        (counts.silent, "silent", Ink::Plain),
+    ];
+    let mut line = page.line();
+    for (number, name, ink) in parts.into_iter().filter(|(number, ..)| *number > 0) {
+        if !line.is_empty() {
+            line = line.plain(", ");
+        }
+        line = line
+            .add(ink, human::count(number))
+            .plain(format!(" {name}"));
+    }
+    if !line.is_empty() {
+        page.field("outcomes", &line);
+    }
+}
+
+fn add_found(page: &mut Page, incident: &Incident, clock: &Clock) {
+    // Those that were used come first: they decide what to do tonight.
+    let mut found: Vec<_> = incident.found.iter().collect();
+    found.sort_by_key(|found| (found.follow_up.is_none(), found.time, found.service));
+    let names = found
+        .iter()
+        .take(MOST_FOUND)
+        .map(|found| found.service.to_string());
+    let widest = names.map(|name| name.len()).max().unwrap_or(0);
+    let mut label = "found";
+    for found in found.iter().take(MOST_FOUND) {
+        let name = page
+            .line()
+            .add(Ink::Warn, found.service.to_string())
+            .pad_to(widest + 2);
+        let line = match found.follow_up {
+            Some(time) => name.add(
+                Ink::Alarm,
+                format!("came back and used it at {}", clock.show(time)),
+            ),
+            None => name.faint(format!("answered at {}", clock.show(found.time))),
+        };
+        page.field(std::mem::take(&mut label), &line);
+    }
+    if found.len() > MOST_FOUND {
+        let more = human::count((found.len() - MOST_FOUND) as u64);
+        let line = page.line().faint(format!("and {more} more"));
+        page.field("", &line);
+    }
+}
+
+fn add_certainty(page: &mut Page, incident: &Incident, clock: &Clock) {
+    if incident.evidence.is_empty() {
+        return;
+    }
+    let line = page
+        .line()
+        .strong(format!("score {:.1}", incident.score))
+        .plain(format!(
+            " where {:.1} decides: a benign source gets there at most once in {}",
+            incident.threshold,
+            human::count((1.0 / incident.alpha).round() as u64),
+        ));
+    page.field("sure", &line);
+    let delay = incident.verdict_at.since(incident.first).as_secs_f64();
+    let line = page.line().plain(format!(
+        "decided by {}, at {} ({} after the first attempt)",
+        human::counted(incident.attempts_to_verdict.into(), "unused service"),
+        clock.show(incident.verdict_at),
+        human::duration(delay),
+    ));
+    page.field("", &line);
+    let mut label = "why";
+    for step in heaviest(incident) {
+        let line = page
+            .line()
+            .strong(format!("{:+.1}", full_weight(step)))
+            .plain(format!("  {} {}", step.service, step.outcome))
+            .faint(format!("  {}: {}", step.standing, step.reason));
+        page.field(std::mem::take(&mut label), &line);
+    }
+}
+
+/// What a step added to the score, the tool's mark included.
+pub(crate) fn full_weight(step: &EvidenceStep) -> f64 {
+    step.weight + step.tool.as_ref().map_or(0.0, |tool| tool.weight)
+}
+
+fn heaviest(incident: &Incident) -> Vec<&EvidenceStep> {
+    let mut steps: Vec<&EvidenceStep> = incident
+        .evidence
+        .iter()
+        .filter(|step| step.revoked.is_none() && full_weight(step) > 0.0)
+        .collect();
+    // The sort is stable: of equal weights the earlier comes first.
+    steps.sort_by(|a, b| full_weight(b).total_cmp(&full_weight(a)));
+    steps.truncate(MOST_EVIDENCE);
+    steps
+}
+
+fn add_response(page: &mut Page, incident: &Incident, clock: &Clock) {
+    let line = match &incident.proof {
+        Proof::None => page
+            .line()
+            .plain("none: nothing that a forger of the address could not have sent"),
+        Proof::Proven { how, when } => page
+            .line()
+            .strong("the address is its own")
+            .plain(format!(": {how}, at {}", clock.show(*when))),
+    };
+    page.field("proof", &line);
+    let response = &incident.response;
+    let line = page
+        .line()
+        .strong(words::action(response.action))
+        .plain(format!(": {}", response.reason));
+    page.field("do", &line);
+}
+
+fn add_hints(page: &mut Page, incident: &Incident, input: &str) {
+    let hint = |page: &Page, command: String, what: &str| {
+        page.line().add(Ink::Accent, command).faint(what)
+    };
+    let signature = format!("tripline explain {}", incident.signature);
+    let line = hint(page, signature, "  what this event is");
+    page.field("read on", &line);
+    let replay = format!("tripline explain {} {input}", incident.id);
+    let line = hint(page, replay, "  the evidence, step by step");
+    page.field("", &line);
+}
+
+/// One line for what is told apart from incidents.
+pub fn add_brief(page: &mut Page, incident: &Incident, clock: &Clock) {
+    let title = page
+        .line()
+        .strong(words::verdict(incident.verdict))
+        .faint(format!("  {}", incident.id));
+    page.paragraph(&title, 2);
+    let mut line = page
+        .line()
+        .plain(format!("{}  ", clock.show(incident.first)))
+        .plain(&incident.story);
+    if let Some(name) = &incident.authorised_as {
+        line = line.faint(format!(" (authorised as \u{201c}{name}\u{201d})"));
+    }
+    page.paragraph(&line, 4);
+}

@@ -1,0 +1,183 @@
+//! The tables of single probes and of the inventory.
+
+use std::cmp::Reverse;
+
+use tripline_core::event::{Probe, ServiceEvent};
+use tripline_core::{Protocol, Service, Standing};
+
+use crate::human::{self, Clock};
+use crate::term::{Ink, Line, Page};
+
+use super::table::{Column, Table};
+use super::{Report, words};
+
+/// Hosts of the inventory that are shown without `--services`.
+const MOST_HOSTS: usize = 12;
+/// Services of one host that are shown without `--services`.
+const MOST_SERVICES: usize = 8;
+
+/// Keeps the `rows` probes that are most worth a row: those outside of incidents by risk, then of
+/// those inside first the ones with a name of their own.
+pub(super) fn keep_best(probes: &mut Vec<Probe>, rows: usize) {
+    let rank = |probe: &Probe| {
+        (
+            probe.incident.is_some(),
+            probe.incident.is_some() && probe.iss_id.is_none(),
+            probe.signature.ends_with("_Other"),
+            Reverse(probe.risk),
+            probe.first,
+        )
+    };
+    probes.sort_by_key(rank);
+    probes.truncate(rows);
+}
+
+pub(super) fn add_probes(page: &mut Page, report: &Report, clock: &Clock) {
+    let mut best = report.probes.clone();
+    keep_best(&mut best, report.options.probes);
+    if report.probes_seen == 0 || best.is_empty() {
+        return;
+    }
+    best.sort_by_key(|probe| (probe.first, probe.source, probe.target, probe.port));
+    let total = report.probes_seen.max(report.summary.probes);
+    let mut note = human::count(total);
+    if (best.len() as u64) < total {
+        note = format!("{note}, showing {}; --probes N shows more", best.len());
+    }
+    page.heading("Probes", &note);
+    let mut table = Table::new(&[
+        Column::left("time"),
+        Column::left("source"),
+        Column::left("target"),
+        Column::left("signature"),
+        Column::left("outcome"),
+        Column::rest("standing"),
+    ]);
+    for probe in &best {
+        table.row(probe_cells(page, probe, clock));
+    }
+    table.add_to(page);
+}
+
+fn probe_cells(page: &Page, probe: &Probe, clock: &Clock) -> [Line; 6] {
+    let line = || page.line();
+    let service = Service {
+        host: probe.target,
+        protocol: probe.protocol,
+        port: probe.port.unwrap_or(0),
+    };
+    let mut signature = line().add(words::risk_ink(probe.risk), &probe.signature);
+    if let Some(iss_id) = probe.iss_id {
+        signature = signature.plain(format!(" {iss_id}"));
+    }
+    if let Some(name) = &probe.port_name {
+        signature = signature.faint(format!(" {name}"));
+    }
+    let mut standing = line()
+        .plain(probe.standing.name())
+        .faint(format!(": {}", probe.reason));
+    if let Some(incident) = &probe.incident {
+        standing = standing.faint(format!(" [{incident}]"));
+    }
+    let mut outcome = line().add(words::outcome_ink(probe.outcome), probe.outcome.name());
+    if probe.count > 1 {
+        outcome = outcome.plain(format!(" ×{}", human::count(probe.count.into())));
+    }
+    [
+        line().faint(clock.show(probe.first)),
+        line().plain(probe.source.to_string()),
+        line().plain(service.to_string()),
+        signature,
+        outcome,
+        standing,
+    ]
+}
+
+pub(super) fn add_services(page: &mut Page, report: &Report, clock: &Clock) {
+    let hosts = by_host(&report.services);
+    if hosts.is_empty() {
+        return;
+    }
+    let all = report.options.all_services;
+    let shown = if all {
+        hosts.len()
+    } else {
+        hosts.len().min(MOST_HOSTS)
+    };
+    let services = human::counted(report.services.len() as u64, "service");
+    let mut note = format!(
+        "{services} of {}",
+        human::counted(hosts.len() as u64, "host")
+    );
+    let cut = shown < hosts.len() || hosts.iter().any(|host| host.len() > MOST_SERVICES);
+    if cut && !all {
+        note.push_str("; --services shows all");
+    }
+    page.heading("Services learned", &note);
+    let mut table = Table::new(&[
+        Column::left("host"),
+        Column::left("service"),
+        Column::right("clients"),
+        Column::left("first seen"),
+        Column::rest("standing"),
+    ]);
+    for services in hosts.iter().take(shown) {
+        let limit = if all { services.len() } else { MOST_SERVICES };
+        for (index, service) in services.iter().take(limit).enumerate() {
+            table.row(service_cells(page, service, index == 0, clock));
+        }
+        if services.len() > limit {
+            let more = format!("and {} more", services.len() - limit);
+            table.row([page.line(), page.line().faint(more)]);
+        }
+    }
+    table.add_to(page);
+}
+
+/// The services by host; hosts with most clients first, and of a host the most used ones.
+fn by_host(services: &[ServiceEvent]) -> Vec<Vec<&ServiceEvent>> {
+    let mut sorted: Vec<&ServiceEvent> = services.iter().collect();
+    sorted.sort_by_key(|service| service.host);
+    let mut hosts: Vec<Vec<&ServiceEvent>> = sorted
+        .chunk_by(|a, b| a.host == b.host)
+        .map(<[_]>::to_vec)
+        .collect();
+    for host in &mut hosts {
+        host.sort_by_key(|service| (Reverse(service.clients), service.protocol, service.port));
+    }
+    let clients = |host: &[&ServiceEvent]| host.iter().map(|s| s.clients).sum::<u64>();
+    hosts.sort_by_key(|host| (Reverse(clients(host)), host[0].host));
+    hosts
+}
+
+fn service_cells(page: &Page, service: &ServiceEvent, name_host: bool, clock: &Clock) -> [Line; 5] {
+    let line = || page.line();
+    let host = if name_host {
+        service.host.to_string()
+    } else {
+        String::new()
+    };
+    let ink = match service.standing {
+        Standing::Offered => Ink::Good,
+        Standing::Down => Ink::Warn,
+        _ => Ink::Plain,
+    };
+    let name = match service.protocol {
+        Protocol::Icmp => "icmp".to_owned(),
+        protocol => format!("{}/{protocol}", service.port),
+    };
+    [
+        line().strong(host),
+        line().plain(name),
+        line().plain(human::count(service.clients)),
+        line().faint(
+            service
+                .first
+                .map(|time| clock.show(time))
+                .unwrap_or_default(),
+        ),
+        line()
+            .add(ink, service.standing.name())
+            .faint(format!(": {}", service.reason)),
+    ]
+}

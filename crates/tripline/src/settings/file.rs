@@ -1,0 +1,357 @@
+//! The form of the settings file.
+//!
+//! Each value checks itself while it is read, so that an error can point at the place.
+
+use std::fmt;
+
+use serde::de::{Error as _, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+use tripline_core::Protocol;
+use tripline_core::catalog::PortRange;
+use tripline_core::settings::{Declared, Limits, Scanner, Settings};
+use tripline_packet::{Duration, Prefix, Timestamp};
+
+/// The whole file. What is absent keeps the value of the layer below.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SettingsFile {
+    home: Option<Vec<Network>>,
+    dark: Option<Vec<Network>>,
+    friends: Option<Vec<Network>>,
+    services: Option<Vec<ServiceTable>>,
+    reserved: Option<Vec<ServiceTable>>,
+    scanners: Option<Vec<ScannerTable>>,
+    #[serde(default)]
+    detection: DetectionTable,
+    #[serde(default)]
+    limits: LimitsTable,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceTable {
+    hosts: Network,
+    #[serde(default)]
+    tcp: Vec<Ports>,
+    #[serde(default)]
+    udp: Vec<Ports>,
+    #[serde(default)]
+    sctp: Vec<Ports>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScannerTable {
+    name: String,
+    source: Network,
+    #[serde(default)]
+    targets: Vec<Network>,
+    #[serde(default)]
+    ports: Vec<Ports>,
+    until: Option<Instant>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DetectionTable {
+    alpha: Option<Alpha>,
+    silence: Option<Span>,
+    quiet: Option<Span>,
+    stale_after: Option<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsTable {
+    flows: Option<Size>,
+    sources: Option<Size>,
+    trails: Option<Size>,
+    services: Option<Size>,
+    probes: Option<Size>,
+    incidents: Option<Size>,
+}
+
+impl SettingsFile {
+    /// Lays the file over `settings`.
+    pub(super) fn apply(self, settings: &mut Settings) {
+        set(&mut settings.home, self.home.map(networks));
+        set(&mut settings.dark, self.dark.map(networks));
+        set(&mut settings.friends, self.friends.map(networks));
+        set(&mut settings.services, self.services.map(declared));
+        set(&mut settings.reserved, self.reserved.map(declared));
+        let scanners = |tables: Vec<ScannerTable>| tables.into_iter().map(scanner).collect();
+        set(&mut settings.scanners, self.scanners.map(scanners));
+        let detection = self.detection;
+        set(&mut settings.alpha, detection.alpha.map(|alpha| alpha.0));
+        set(&mut settings.silence, detection.silence.map(|span| span.0));
+        set(&mut settings.quiet, detection.quiet.map(|span| span.0));
+        set(
+            &mut settings.stale_after,
+            detection.stale_after.map(|span| span.0),
+        );
+        self.limits.apply(&mut settings.limits);
+    }
+}
+
+impl LimitsTable {
+    fn apply(self, limits: &mut Limits) {
+        set(&mut limits.flows, self.flows.map(|size| size.0));
+        set(&mut limits.sources, self.sources.map(|size| size.0));
+        set(&mut limits.trails, self.trails.map(|size| size.0));
+        set(&mut limits.services, self.services.map(|size| size.0));
+        set(&mut limits.probes, self.probes.map(|size| size.0));
+        set(&mut limits.incidents, self.incidents.map(|size| size.0));
+    }
+}
+
+fn set<T>(value: &mut T, new: Option<T>) {
+    if let Some(new) = new {
+        *value = new;
+    }
+}
+
+fn networks(networks: Vec<Network>) -> Vec<Prefix> {
+    networks.into_iter().map(|network| network.0).collect()
+}
+
+fn ports(ports: Vec<Ports>) -> Vec<PortRange> {
+    ports.into_iter().map(|ports| ports.0).collect()
+}
+
+/// One entry for each protocol that a table names.
+fn declared(tables: Vec<ServiceTable>) -> Vec<Declared> {
+    let of_table = |table: ServiceTable| {
+        let hosts = table.hosts.0;
+        [
+            (Protocol::Tcp, table.tcp),
+            (Protocol::Udp, table.udp),
+            (Protocol::Sctp, table.sctp),
+        ]
+        .into_iter()
+        .filter(|(_, list)| !list.is_empty())
+        .map(move |(protocol, list)| Declared {
+            hosts,
+            protocol,
+            ports: ports(list),
+        })
+    };
+    tables.into_iter().flat_map(of_table).collect()
+}
+
+fn scanner(table: ScannerTable) -> Scanner {
+    Scanner {
+        name: table.name,
+        source: table.source.0,
+        targets: networks(table.targets),
+        ports: ports(table.ports),
+        until: table.until.map(|until| until.0),
+    }
+}
+
+/// A network or a single address.
+#[derive(Debug)]
+pub(super) struct Network(pub(super) Prefix);
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// A port or a range; as text, or a single port as a number.
+#[derive(Debug)]
+struct Ports(PortRange);
+
+impl<'de> Deserialize<'de> for Ports {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PortVisitor;
+        impl Visitor<'_> for PortVisitor {
+            type Value = Ports;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a port such as \"21\" or a range such as \"6881-6889\"")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Ports, E> {
+                text.parse().map(Ports).map_err(E::custom)
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Ports, E> {
+                let port = u16::try_from(number)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))?;
+                Ok(Ports(PortRange {
+                    first: port,
+                    last: port,
+                }))
+            }
+        }
+        deserializer.deserialize_any(PortVisitor)
+    }
+}
+
+/// The bound on false alerts.
+#[derive(Debug)]
+struct Alpha(f64);
+
+impl<'de> Deserialize<'de> for Alpha {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let alpha = f64::deserialize(deserializer)?;
+        if alpha > 0.0 && alpha < 1.0 {
+            return Ok(Self(alpha));
+        }
+        let problem = "alpha is a probability between 0 and 1; write 1e-5 for one in 100,000";
+        Err(D::Error::custom(problem))
+    }
+}
+
+/// A number of table entries.
+#[derive(Debug)]
+struct Size(usize);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let size = i64::deserialize(deserializer)?;
+        // More than 2^31 entries of any table would be hundreds of gigabytes: a slip of the pen.
+        if (1..=1 << 31).contains(&size) {
+            return Ok(Self(size as usize));
+        }
+        let problem = format!("{size} is no table size; write a number from 1 to 2147483648");
+        Err(D::Error::custom(problem))
+    }
+}
+
+/// A length of time.
+#[derive(Debug)]
+struct Span(Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_span(&text).map(Self).ok_or_else(|| {
+            D::Error::custom(format!(
+                "`{text}` is no length of time; write 500ms, 5s, 10m, 1h or 30d"
+            ))
+        })
+    }
+}
+
+/// Reads `500ms`, `5s`, `10m`, `1h`, `30d`; more than nothing and at most 100 years.
+fn parse_span(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let unit_at = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let millis_per_unit = match unit.trim_start() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let millis = number.parse::<u64>().ok()?.checked_mul(millis_per_unit)?;
+    (1..=36_500 * 86_400_000)
+        .contains(&millis)
+        .then(|| Duration::from_millis(millis))
+}
+
+/// A point in time, as text or as a TOML date and time.
+#[derive(Debug)]
+struct Instant(Timestamp);
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => text,
+            toml::Value::Datetime(time) => time.to_string(),
+            other => other.to_string(),
+        };
+        parse_instant(&text).map(Self).ok_or_else(|| {
+            D::Error::custom(format!(
+                "`{text}` is no point in time; write 2026-12-31T00:00:00Z (RFC 3339, with a zone)"
+            ))
+        })
+    }
+}
+
+/// Reads an RFC 3339 time; without a zone there is none.
+fn parse_instant(text: &str) -> Option<Timestamp> {
+    let time: toml::value::Datetime = text.trim().parse().ok()?;
+    let (date, of_day) = (time.date?, time.time?);
+    let offset_minutes = match time.offset? {
+        toml::value::Offset::Z => 0,
+        toml::value::Offset::Custom { minutes } => i64::from(minutes),
+    };
+    let days = days_from_civil(date.year.into(), date.month.into(), date.day.into());
+    let minutes = (days * 24 + i64::from(of_day.hour)) * 60 + i64::from(of_day.minute);
+    let seconds = (minutes - offset_minutes) * 60 + i64::from(of_day.second.unwrap_or(0));
+    Some(Timestamp::from_parts(
+        seconds,
+        of_day.nanosecond.unwrap_or(0),
+    ))
+}
+
+/// Days since 1970-01-01 of a date in the Gregorian calendar. Years are counted from 1 March, so
+/// that the leap day is the last of its year.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let months_since_march = (month + 9) % 12;
+    let day_of_year = (153 * months_since_march + 2) / 5 + day - 1;
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
+        - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans() {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("5s", 5_000),
+            ("10m", 600_000),
+            ("10 min", 600_000),
+            ("1h", 3_600_000),
+            ("30d", 2_592_000_000),
+        ] {
+            assert_eq!(
+                parse_span(text),
+                Some(Duration::from_millis(millis)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "5 weeks",
+            "0s",
+            "99999999999999999999d",
+            "40000d",
+        ] {
+            assert_eq!(parse_span(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn instants_agree_with_how_they_are_shown() {
+        for text in [
+            "1970-01-01T00:00:00.000000000Z",
+            "2000-02-29T12:34:56.789000000Z",
+            "2026-12-31T23:59:59.000000000Z",
+            "2100-03-01T00:00:00.000000000Z",
+            "1969-12-31T23:59:59.000000000Z",
+        ] {
+            assert_eq!(parse_instant(text).unwrap().to_string(), text);
+        }
+        assert_eq!(
+            parse_instant("2026-12-31T01:00:00+01:00"),
+            parse_instant("2026-12-31 00:00:00Z"),
+        );
+        for text in ["2026-12-31", "2026-12-31T00:00:00", "12:00:00", "tomorrow"] {
+            assert_eq!(parse_instant(text), None, "{text}");
+        }
+    }
+}

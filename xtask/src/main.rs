@@ -5,6 +5,7 @@
 )]
 
 mod record;
+mod schema;
 
 use std::process::ExitCode;
 
@@ -16,11 +17,16 @@ use clap::Parser;
 enum Task {
     /// Record golden captures with real tools between network namespaces, or look after them.
     Record(record::Args),
+    /// Write the JSON Schema of the events, or check that it is fresh.
+    Schema(schema::Args),
 }
 
 fn main() -> ExitCode {
-    let Task::Record(args) = Task::parse();
-    match record::run(&args) {
+    let done = match Task::parse() {
+        Task::Record(args) => record::run(&args),
+        Task::Schema(args) => schema::run(&args),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("error: {error:#}");

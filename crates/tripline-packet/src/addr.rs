@@ -201,7 +201,8 @@ impl std::str::FromStr for Prefix {
 
     /// Reads `192.0.2.0/24`, `2001:db8::/32` or a single address.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || format!("`{text}` is no network; write 192.0.2.0/24, 2001:db8::/32 or an address");
+        let bad =
+            || format!("`{text}` is no network; write 192.0.2.0/24, 2001:db8::/32 or an address");
         let (addr, len) = match text.split_once('/') {
             Some((addr, len)) => (addr, Some(len.parse::<u8>().map_err(|_| bad())?)),
             None => (text, None),

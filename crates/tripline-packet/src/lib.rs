@@ -12,12 +12,24 @@
 #![forbid(unsafe_code)]
 
 mod addr;
+mod bytes;
+mod decoder;
+mod fragment;
 mod frame;
+mod hint;
+mod icmp;
+mod ip;
+mod link;
+mod malformed;
 mod packet;
 mod time;
+mod transport;
+mod tunnel;
 
 pub use addr::{Addr, Prefix};
+pub use decoder::Decoder;
 pub use frame::{Frame, LinkType};
+pub use malformed::Malformed;
 pub use packet::{
     Arp, Body, Hint, Icmp, Packet, Quoted, Sctp, SctpChunk, Tcp, TcpFlags, TcpOptions, Transport,
     Udp,

@@ -119,7 +119,7 @@ impl TcpFlags {
 /// The letters of the set flags in the order `FSRPAUEC`, e.g. `SA`; `-` for none.
 impl fmt::Display for TcpFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 & 0xff == 0 {
+        if self.0.to_be_bytes()[1] == 0 {
             return f.write_str("-");
         }
         for (bit, letter) in "FSRPAUEC".chars().enumerate() {

@@ -4,7 +4,7 @@ for n in $(seq 20); do head -c $((600 * n)) /dev/zero | tr '\0' x > "www/pic$n.p
 { for n in $(seq 20); do echo "<img src=/pic$n.png>"; done; } > www/index.html
 head -c 300000 /dev/zero > www/big.bin
 head -c 20000 /dev/zero > www/small.bin
-chmod -R a+rX . ..
+chmod -R a+rX . && chmod a+rx ..
 openssl req -x509 -newkey rsa:2048 -nodes -keyout tls.key -out tls.crt -days 3650 \
   -subj /CN=www.example.org >/dev/null 2>&1
 cat > conf <<END

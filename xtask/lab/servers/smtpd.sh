@@ -1,5 +1,8 @@
-# OpenSMTPD on 25; what it accepts is thrown away.
-mkdir -p /var/spool/smtpd
+# OpenSMTPD on 25; what it accepts is thrown away. Its spool and its socket are its own: a command
+# in a namespace has its own view of the mounts.
+mount -t tmpfs -o mode=711 tmpfs /var/spool
+mount -t tmpfs tmpfs /run
+mkdir -m 711 /var/spool/smtpd
 cat > conf <<END
 listen on 0.0.0.0 port 25
 listen on :: port 25

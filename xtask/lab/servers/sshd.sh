@@ -1,5 +1,5 @@
 # OpenSSH: root with the key `key`, user passwords are refused.
-mkdir -p /run/sshd
+mount -t tmpfs tmpfs /run && mkdir /run/sshd
 ssh-keygen -q -t ed25519 -N '' -f hostkey
 ssh-keygen -q -t ed25519 -N '' -f key
 cp key.pub authorized && chmod 600 authorized

@@ -78,28 +78,46 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
+/// A score in nats: beyond a hundred nobody needs the decimals.
+pub fn score(nats: f64) -> String {
+    match nats {
+        n if n < 100.0 => format!("{n:.1}"),
+        n => count(n.round() as u64),
+    }
+}
+
 /// A bound on a probability as `1 in 100,000`.
 pub fn one_in(probability: f64) -> String {
     format!("1 in {}", count((1.0 / probability).round() as u64))
 }
 
-/// Date and time in UTC to the second, without the zone.
-pub fn date_time(time: Timestamp) -> String {
-    format!("{time:.0}").replace('T', " ").replace('Z', "")
+/// Date and time in UTC with so many decimals of a second, without the zone.
+pub fn date_time(time: Timestamp, decimals: usize) -> String {
+    format!("{time:.decimals$}")
+        .replace('T', " ")
+        .replace('Z', "")
 }
 
-/// Shows times as briefly as a report allows: without the date if all of it is on one day.
+/// Shows times as briefly as a report allows: without the date if all of it is on one day, and
+/// with no more decimals than tell its times apart.
 #[derive(Clone, Debug)]
 pub struct Clock {
     day: Option<String>,
+    decimals: usize,
 }
 
 impl Clock {
     /// A clock for a report about the time from `first` to `last`.
     pub fn new(first: Timestamp, last: Timestamp) -> Self {
+        let span = last.since(first).as_secs_f64();
         let (first, last) = (day(first), day(last));
         Self {
             day: (first == last).then_some(first),
+            decimals: match span {
+                s if s < 0.1 => 6,
+                s if s < 100.0 => 3,
+                _ => 0,
+            },
         }
     }
 
@@ -110,16 +128,21 @@ impl Clock {
 
     /// A time: `02:06:23`, or with its day where the report has several.
     pub fn show(&self, time: Timestamp) -> String {
-        let text = date_time(time);
+        let text = self.show_full(time);
         match (&self.day, text.split_once(' ')) {
             (Some(day), Some((of_day, rest))) if of_day == day => rest.to_owned(),
             _ => text,
         }
     }
+
+    /// A time with its day.
+    pub fn show_full(&self, time: Timestamp) -> String {
+        date_time(time, self.decimals)
+    }
 }
 
 fn day(time: Timestamp) -> String {
-    let text = date_time(time);
+    let text = date_time(time, 0);
     text.split_once(' ')
         .map_or(text.clone(), |(day, _)| day.to_owned())
 }
@@ -184,17 +207,28 @@ mod tests {
         assert_eq!(rate(0.005), "18/h");
         assert_eq!(rate(1.0 / 86_400.0), "1.0/day");
         assert_eq!(one_in(1e-5), "1 in 100,000");
+        assert_eq!(
+            (score(-3.25), score(1447.9)),
+            ("-3.2".to_owned(), "1,448".to_owned())
+        );
     }
 
     #[test]
     fn one_day_needs_no_date() {
         let at = |seconds| Timestamp::from_parts(seconds, 0);
-        let clock = Clock::new(at(0), at(60));
+        let clock = Clock::new(at(0), at(600));
         assert_eq!(clock.day(), Some("1970-01-01"));
         assert_eq!(clock.show(at(60)), "00:01:00");
         assert_eq!(clock.show(at(86_400)), "1970-01-02 00:00:00");
         let clock = Clock::new(at(0), at(86_400));
         assert_eq!(clock.day(), None);
         assert_eq!(clock.show(at(60)), "1970-01-01 00:01:00");
+    }
+
+    #[test]
+    fn short_reports_have_fine_times() {
+        let at = |millis| Timestamp::from_parts(0, millis * 1_000_000);
+        assert_eq!(Clock::new(at(0), at(20)).show(at(7)), "00:00:00.007000");
+        assert_eq!(Clock::new(at(0), at(700)).show(at(7)), "00:00:00.007");
     }
 }

@@ -1,9 +1,25 @@
-//! The program around the detector.
+//! The program around the detector: command line, settings, run loop, output.
+//!
+//! ```text
+//! captures ──[capture]──▶ Frame ──[run]──▶ Event ──[output]──▶ JSON lines
+//!                                            └───▶ [report] ──▶ a page for a person
+//! ```
+//!
+//! The judging is done in `tripline-core`; this crate opens files, reads settings, and shows what
+//! came of it. [`run::run`] is the way through all of it, and what both `tripline read` and the
+//! golden cases call. Outputs see nothing but events.
+#![forbid(unsafe_code)]
 
+pub mod capture;
+pub mod cli;
+pub mod command;
 pub mod data;
 pub mod explain;
 pub mod human;
+pub mod output;
+mod progress;
 mod prose;
 pub mod report;
+pub mod run;
 pub mod settings;
 pub mod term;

@@ -28,7 +28,19 @@ impl Subject {
         }
     }
 
-    fn is_about(&self, incident: &Incident) -> bool {
+    /// Is this event about the subject?
+    pub fn is_about(&self, event: &Event) -> bool {
+        match (event, self) {
+            (Event::Incident(incident), _) => self.is_in(incident),
+            (Event::Probe(probe), Self::Address(addr)) => {
+                probe.source == *addr || probe.target == *addr
+            }
+            (Event::Service(service), Self::Address(addr)) => service.host == *addr,
+            _ => false,
+        }
+    }
+
+    fn is_in(&self, incident: &Incident) -> bool {
         match self {
             Self::Incident(id) => incident.id.eq_ignore_ascii_case(id),
             Self::Address(addr) => {
@@ -53,20 +65,12 @@ pub fn replay(events: &[Event], subject: &Subject, term: Terminal) -> Option<Pag
     let mut incidents: Vec<&Incident> = Vec::new();
     let mut probes: Vec<&Probe> = Vec::new();
     let mut services: Vec<&ServiceEvent> = Vec::new();
-    for event in events {
-        match (event, subject) {
-            (Event::Incident(incident), _) if subject.is_about(incident) => {
-                incidents.push(incident)
-            }
-            (Event::Probe(probe), Subject::Address(addr))
-                if probe.source == *addr || probe.target == *addr =>
-            {
-                probes.push(probe);
-            }
-            (Event::Service(service), Subject::Address(addr)) if service.host == *addr => {
-                services.push(service);
-            }
-            _ => {}
+    for event in events.iter().filter(|event| subject.is_about(event)) {
+        match event {
+            Event::Incident(incident) => incidents.push(incident),
+            Event::Probe(probe) => probes.push(probe),
+            Event::Service(service) => services.push(service),
+            Event::Notice(_) | Event::Summary(_) => {}
         }
     }
     if incidents.is_empty() && probes.is_empty() && services.is_empty() {
@@ -106,7 +110,9 @@ fn add_incident(page: &mut Page, incident: &Incident, clock: &Clock) {
     page.heading("Evidence, step by step", clock.day().unwrap_or_default());
     let line = page.line().faint(format!(
         "Each first attempt at a service adds ln(P(outcome | sweeper) / P(outcome | benign)) to the \
-         score of its source. At {:.1}, which is ln(1/alpha) for alpha = {}, the verdict falls.",
+         score of its source. Two sums are kept, with and without the marks of tools; the score is \
+         the larger less ln 2, the price of the choice. At {:.1}, which is ln(1/alpha) for alpha = \
+         {}, the verdict falls.",
         incident.threshold, incident.alpha
     ));
     page.paragraph(&line, 2);
@@ -158,7 +164,7 @@ fn add_step(page: &mut Page, number: usize, step: &EvidenceStep, threshold: f64,
         .line()
         .faint(format!("  {number:>3}  {}  ", clock.show(step.time)))
         .add(weight_ink, format!("{:>+5.1}", full_weight(step)))
-        .plain(format!(" {:>6.1} ", step.score));
+        .plain(format!(" {:>6} ", human::score(step.score)));
     let line = match page.term.width {
         // The service and its outcome are worth more than a picture of the score.
         0..ROOM_FOR_BAR => line,
@@ -279,7 +285,8 @@ fn steps_to_clear(incident: &Incident) -> usize {
         .map(full_weight)
         .collect();
     weights.sort_by(f64::total_cmp);
-    let mut score: f64 = weights.iter().sum();
+    // As in the detector: the choice between two sums costs ln 2.
+    let mut score = weights.iter().sum::<f64>() - std::f64::consts::LN_2;
     let mut taken = 0;
     while score >= incident.threshold {
         let Some(heaviest) = weights.pop().filter(|weight| *weight > 0.0) else {

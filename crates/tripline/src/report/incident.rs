@@ -3,7 +3,7 @@
 use tripline_core::event::{EvidenceStep, Incident, Proof};
 
 use crate::human::{self, Clock};
-use crate::term::{Ink, Line, Page};
+use crate::term::{Ink, LABEL, Line, Page};
 
 use super::{picture, words};
 
@@ -194,7 +194,7 @@ fn add_certainty(page: &mut Page, incident: &Incident, clock: &Clock) {
     }
     let line = page
         .line()
-        .strong(format!("score {:.1}", incident.score))
+        .strong(format!("score {}", human::score(incident.score)))
         .plain(format!(
             " where {:.1} decides: a benign source gets there at most once in {}",
             incident.threshold,
@@ -258,7 +258,12 @@ fn add_response(page: &mut Page, incident: &Incident, clock: &Clock) {
 
 fn add_hints(page: &mut Page, incident: &Incident, input: &str) {
     let hint = |page: &Page, command: String, what: &str| {
-        page.line().add(Ink::Accent, command).faint(what)
+        let command = page.line().add(Ink::Accent, command);
+        // A long path is wrapped already; the remark is not worth another line.
+        match command.width() + what.len() + LABEL > page.term.width {
+            true => command,
+            false => command.faint(what),
+        }
     };
     let signature = format!("tripline explain {}", incident.signature);
     let line = hint(page, signature, "  what this event is");

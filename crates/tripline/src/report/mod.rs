@@ -32,7 +32,8 @@ pub struct Report {
     input: Vec<String>,
     incidents: Vec<Incident>,
     probes: Vec<Probe>,
-    probes_seen: u64,
+    /// Outside of incidents, and inside.
+    probes_seen: [u64; 2],
     services: Vec<ServiceEvent>,
     notices: Vec<Notice>,
     summary: Summary,
@@ -46,7 +47,7 @@ impl Report {
             input,
             incidents: Vec::new(),
             probes: Vec::new(),
-            probes_seen: 0,
+            probes_seen: [0; 2],
             services: Vec::new(),
             notices: Vec::new(),
             summary: Summary::default(),
@@ -58,7 +59,7 @@ impl Report {
         match event {
             Event::Incident(incident) => self.incidents.push(*incident),
             Event::Probe(probe) => {
-                self.probes_seen += 1;
+                self.probes_seen[usize::from(probe.incident.is_some())] += 1;
                 self.probes.push(probe);
                 // Only the best rows are shown: do not keep what cannot become one of them.
                 if self.probes.len() >= 4 * self.options.probes.max(1024) {

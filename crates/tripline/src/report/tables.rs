@@ -35,16 +35,40 @@ pub(super) fn keep_best(probes: &mut Vec<Probe>, rows: usize) {
 pub(super) fn add_probes(page: &mut Page, report: &Report, clock: &Clock) {
     let mut best = report.probes.clone();
     keep_best(&mut best, report.options.probes);
-    if report.probes_seen == 0 || best.is_empty() {
-        return;
-    }
     best.sort_by_key(|probe| (probe.first, probe.source, probe.target, probe.port));
-    let total = report.probes_seen.max(report.summary.probes);
-    let mut note = human::count(total);
-    if (best.len() as u64) < total {
-        note = format!("{note}, showing {}; --probes N shows more", best.len());
+    let (inside, single): (Vec<Probe>, Vec<Probe>) =
+        best.into_iter().partition(|probe| probe.incident.is_some());
+    let [single_seen, inside_seen] = report.probes_seen;
+    let note = note(single.len(), single_seen, report.summary.probes_suppressed);
+    add_probe_table(page, "Single probes", &note, &single, clock);
+    let note = self::note(inside.len(), inside_seen, 0);
+    add_probe_table(page, "Probes of the incidents above", &note, &inside, clock);
+}
+
+/// How many there are, and how many of them are shown.
+fn note(shown: usize, reported: u64, suppressed: u64) -> String {
+    let mut note = human::count(reported);
+    if (shown as u64) < reported {
+        note = format!("{note}, showing {shown}; --probes N shows more");
     }
-    page.heading("Probes", &note);
+    if suppressed > 0 {
+        note = format!(
+            "{note}; {} more were only counted",
+            human::count(suppressed)
+        );
+    }
+    note
+}
+
+fn add_probe_table(page: &mut Page, title: &str, note: &str, probes: &[Probe], clock: &Clock) {
+    let Some(first) = probes.first() else { return };
+    // Mostly they are from one source; then its column is better used for the facts.
+    let is_shared = probes.iter().all(|probe| probe.source == first.source);
+    let note = match is_shared && probes.len() > 1 {
+        true => format!("{note}; all from {}", first.source),
+        false => note.to_owned(),
+    };
+    page.heading(title, &note);
     let mut table = Table::new(&[
         Column::left("time"),
         Column::left("source"),
@@ -53,8 +77,17 @@ pub(super) fn add_probes(page: &mut Page, report: &Report, clock: &Clock) {
         Column::left("outcome"),
         Column::rest("standing"),
     ]);
-    for probe in &best {
-        table.row(probe_cells(page, probe, clock));
+    let mut before = None;
+    for probe in probes {
+        let mut cells = probe_cells(page, probe, clock);
+        if is_shared && probes.len() > 1 {
+            cells[1] = page.line();
+        }
+        let fact = (probe.standing, probe.reason.as_str());
+        if before.replace(fact) == Some(fact) {
+            cells[5] = page.line().plain(probe.standing.name()).faint(", as above");
+        }
+        table.row(cells);
     }
     table.add_to(page);
 }
@@ -73,12 +106,6 @@ fn probe_cells(page: &Page, probe: &Probe, clock: &Clock) -> [Line; 6] {
     if let Some(name) = &probe.port_name {
         signature = signature.faint(format!(" {name}"));
     }
-    let mut standing = line()
-        .plain(probe.standing.name())
-        .faint(format!(": {}", probe.reason));
-    if let Some(incident) = &probe.incident {
-        standing = standing.faint(format!(" [{incident}]"));
-    }
     let mut outcome = line().add(words::outcome_ink(probe.outcome), probe.outcome.name());
     if probe.count > 1 {
         outcome = outcome.plain(format!(" ×{}", human::count(probe.count.into())));
@@ -89,7 +116,9 @@ fn probe_cells(page: &Page, probe: &Probe, clock: &Clock) -> [Line; 6] {
         line().plain(service.to_string()),
         signature,
         outcome,
-        standing,
+        line()
+            .plain(probe.standing.name())
+            .faint(format!(": {}", probe.reason)),
     ]
 }
 

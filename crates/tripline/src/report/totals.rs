@@ -33,7 +33,7 @@ pub(super) fn add_input(page: &mut Page, report: &Report, clock: &Clock) {
         let end = clock.show(last);
         let line = page
             .line()
-            .plain(format!("{} – {end} UTC, {span}", human::date_time(first)));
+            .plain(format!("{} – {end} UTC, {span}", clock.show_full(first)));
         page.field("time", &line);
     }
 }
@@ -51,7 +51,7 @@ pub(super) fn add_all_quiet(page: &mut Page, report: &Report) {
         return;
     }
     let line = page.line().add(Ink::Good, "No incidents").plain(format!(
-        ": none of {} made a sweep, a follow-up or a flood of it.",
+        ": {} looked at, no sweep, no follow-up and no flood among them.",
         human::counted(summary.attempts.total(), "access attempt"),
     ));
     page.paragraph(&line, 0);

@@ -1,0 +1,284 @@
+//! The command line: what can be typed, and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use tripline_packet::Prefix;
+
+use crate::settings::{self, Layers};
+use crate::term::{ColorChoice, Terminal};
+
+/// Who swept us, what did they find, and why do you think so?
+///
+/// tripline learns which services a network really offers, notices every access attempt at a
+/// service that nobody offers, weighs the attempts of each source with a declared bound on false
+/// alerts, and reports one explained incident for each sweeper.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tripline",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "`tripline COMMAND --help` shows options, examples and exit codes of a command.",
+    after_long_help = "\
+Examples:
+  tripline read scan.pcap           what happened in a capture
+  tripline read --json *.pcapng.gz  the same as events, one JSON object a line
+  tripline explain TCP_Probe_Ftp    what an event means and what to do about it
+  tripline explain I-4f2a91c07d scan.pcap
+                                    the evidence behind an incident, step by step
+  tripline settings > tripline.toml all settings with their defaults, to start from"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read captures and report who swept what
+    #[command(long_about = READ_ABOUT, after_help = READ_EXITS, after_long_help = READ_MORE)]
+    Read(ReadArgs),
+    /// Explain an event, an incident or an address
+    #[command(long_about = EXPLAIN_ABOUT, after_long_help = EXPLAIN_MORE)]
+    Explain(ExplainArgs),
+    /// Print all settings with their defaults, or check a settings file
+    #[command(long_about = SETTINGS_ABOUT, after_long_help = SETTINGS_MORE)]
+    Settings(SettingsArgs),
+    /// Print the JSON Schema of the events that `--json` writes
+    #[command(long_about = SCHEMA_ABOUT)]
+    Schema,
+}
+
+const READ_ABOUT: &str = "\
+Read captures and report who swept what.
+
+Reads pcap and pcapng files, plain or compressed with gzip or zstd, one after the other in the \
+order of their packets' times, and prints for a person: the incidents, gravest first, each with \
+its evidence and a picture; the single probes; the services learned; what was told apart from \
+sweeps, and the totals. The same input gives the same output, byte for byte.";
+
+const READ_EXITS: &str = "\
+Exit codes: 0 finished; 1 incidents found (only with --exit-code); 2 error, nothing could be read.";
+
+const READ_MORE: &str = "\
+Examples:
+  tripline read scan.pcap
+  tripline read --home 192.0.2.0/24 --home 2001:db8::/32 captures/
+  tripline read --quiet --exit-code night.pcapng.zst || page-the-operator
+  ssh gateway tcpdump -w - -c 100000 | tripline read
+  tripline read --json scan.pcap | jq 'select(.kind == \"incident\") | .story'
+
+Exit codes:
+  0  finished, whatever was found
+  1  with --exit-code: a sweep, a follow-up or a flood was found
+  2  error: wrong usage or settings, or no input could be read
+
+A damaged file among good ones is a warning, and what was read before the damage counts.";
+
+const EXPLAIN_ABOUT: &str = "\
+Explain an event, an incident or an address.
+
+With the signature, TL id or ISS id of an event: its page (what it is, what triggers it, ports, \
+risk, false positives, blind spots, affected systems, what to do). With the id of an incident or \
+an address, and the captures it came from: the evidence step by step, each with its weight and \
+the fact about the service behind it, and what would clear the source.";
+
+const EXPLAIN_MORE: &str = "\
+Examples:
+  tripline explain TCP_Probe_Ftp
+  tripline explain 2003004
+  tripline explain --list
+  tripline explain I-4f2a91c07d scan.pcap
+  tripline explain 198.51.100.7 monday.pcap tuesday.pcap
+
+Give the same --settings and --home as for `read`, or the incident may have another id.
+
+Exit codes: 0 explained; 2 error, or nothing is known about SUBJECT.";
+
+const SETTINGS_ABOUT: &str = "\
+Print all settings with their defaults and a comment on each, to start a settings file from; or \
+check a settings file. Files are named with --settings or in TRIPLINE_SETTINGS.";
+
+const SETTINGS_MORE: &str = "\
+Examples:
+  tripline settings > tripline.toml
+  tripline settings --check tripline.toml
+
+Exit codes: 0 printed, or the file is right; 2 the file is wrong, and the message says where.";
+
+const SCHEMA_ABOUT: &str = "\
+Print the JSON Schema of the events that `read --json` writes. Fields are only ever added within \
+one schema version; every event carries the version it was written in.";
+
+/// Options of `tripline read`.
+#[derive(Debug, Args)]
+pub struct ReadArgs {
+    /// Captures, or folders of captures; `-` is standard input
+    ///
+    /// Folders are searched for captures with all that is in them. Without FILE, a capture is
+    /// read from standard input, if something is piped in.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Which settings are in force.
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+
+    /// Write events as JSON, one object a line
+    ///
+    /// The form is documented by `tripline schema`. The order is: notices, probes and incidents
+    /// as they close, then the services, then one summary.
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+
+    /// Show nothing but the incidents
+    #[arg(short, long, help_heading = "Output", conflicts_with = "json")]
+    pub quiet: bool,
+
+    /// Exit with 1 when a sweep, a follow-up or a flood was found
+    #[arg(long, help_heading = "Output")]
+    pub exit_code: bool,
+
+    /// Rows of the table of single probes
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Output")]
+    pub probes: usize,
+
+    /// Show all services learned, not only the most used
+    #[arg(long, help_heading = "Output")]
+    pub services: bool,
+
+    /// Show no progress bar
+    ///
+    /// There is one only when standard error is a terminal and reading takes a while.
+    #[arg(long, help_heading = "Output")]
+    pub no_progress: bool,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
+/// Options of `tripline explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A signature, TL id or ISS id; an incident id; or an address
+    #[arg(value_name = "SUBJECT", required_unless_present = "list")]
+    pub subject: Option<String>,
+
+    /// The captures that the incident or address is in
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// List all events
+    #[arg(long, conflicts_with = "subject")]
+    pub list: bool,
+
+    /// Write JSON, one object a line
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+
+    /// Which settings are in force.
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
+/// Options of `tripline settings`.
+#[derive(Debug, Args)]
+pub struct SettingsArgs {
+    /// Check this settings file instead
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+}
+
+/// Which settings are in force.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct SettingsOptions {
+    /// Settings file (default: the one that `TRIPLINE_SETTINGS` names, if any)
+    ///
+    /// What the file does not mention keeps its default; `tripline settings` prints them all.
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+
+    /// A network to protect; may be given several times
+    ///
+    /// Replaces the home networks of the settings file. Without any, they are inferred from the
+    /// first packets, and the report says so. Several may also be separated by commas.
+    #[arg(long, value_name = "NET", value_delimiter = ',')]
+    pub home: Vec<Prefix>,
+}
+
+impl SettingsOptions {
+    /// The layers over the built-in defaults.
+    pub fn layers(&self) -> Layers {
+        Layers {
+            file: self
+                .settings
+                .clone()
+                .or_else(settings::file_from_environment),
+            home: self.home.clone(),
+        }
+    }
+}
+
+/// How it looks.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Display")]
+pub struct DisplayOptions {
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
+
+    /// Use no characters outside ASCII
+    #[arg(long)]
+    pub ascii: bool,
+
+    /// Columns to fill (default: the terminal's, at most 100)
+    #[arg(long, value_name = "N")]
+    pub width: Option<usize>,
+}
+
+impl DisplayOptions {
+    /// The terminal, as detected and as wished.
+    pub fn terminal(&self) -> Terminal {
+        Terminal::detect(self.color, self.ascii, self.width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn homes_may_be_listed_and_repeated() {
+        let args = [
+            "tripline",
+            "read",
+            "--home",
+            "192.0.2.0/24,::1",
+            "--home",
+            "10.0.0.0/8",
+            "a.pcap",
+        ];
+        let Command::Read(read) = Cli::parse_from(args).command else {
+            panic!("not read");
+        };
+        assert_eq!(read.settings.home.len(), 3);
+        assert_eq!(read.files, [PathBuf::from("a.pcap")]);
+    }
+}

@@ -46,9 +46,9 @@ def parse(raw):
 
 def quiet_kernel():
     subprocess.run(
-        ["nft", "add table ip sctp; add chain ip sctp out "
+        ["nft", "add table ip quiet; add chain ip quiet out "
          "{ type filter hook output priority 0; }; "
-         "add rule ip sctp out icmp type destination-unreachable icmp code 2 drop"],
+         "add rule ip quiet out icmp type destination-unreachable icmp code 2 drop"],
         check=True,
     )
 

@@ -9,6 +9,7 @@ mod case;
 mod lab;
 mod process;
 mod servers;
+mod topology;
 
 use std::path::{Path, PathBuf};
 use std::thread::sleep;

@@ -11,111 +11,7 @@ use std::{fs, process};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::process::kill;
-
-/// One broadcast domain.
-#[derive(Clone, Copy, PartialEq)]
-struct Segment {
-    /// Name of the namespace that holds its bridge `br0`.
-    name: &'static str,
-    /// First three octets of the IPv4 network.
-    v4: &'static str,
-    /// Prefix of the IPv6 network, up to the double colon.
-    v6: &'static str,
-}
-
-const INSIDE: Segment = Segment {
-    name: "inside",
-    v4: "192.0.2",
-    v6: "2001:db8:1",
-};
-const OUTSIDE: Segment = Segment {
-    name: "outside",
-    v4: "198.51.100",
-    v6: "2001:db8:66",
-};
-const HOME: Segment = Segment {
-    name: "home",
-    v4: "203.0.113",
-    v6: "2001:db8:3",
-};
-
-/// An interface of a host.
-struct Port {
-    interface: &'static str,
-    segment: Segment,
-    /// Last number of its addresses; in IPv6 the same digits are read as hexadecimal.
-    number: u8,
-    /// More numbers that it answers for, as an inclusive range.
-    more: Option<(u8, u8)>,
-}
-
-/// A host and its interfaces; the default route leads to number 1 of the first segment.
-struct Host {
-    name: &'static str,
-    ports: &'static [Port],
-}
-
-const fn port(interface: &'static str, segment: Segment, number: u8) -> Port {
-    Port {
-        interface,
-        segment,
-        number,
-        more: None,
-    }
-}
-
-const fn ports(interface: &'static str, segment: Segment, number: u8, more: (u8, u8)) -> Port {
-    Port {
-        interface,
-        segment,
-        number,
-        more: Some(more),
-    }
-}
-
-const fn host(name: &'static str, ports: &'static [Port]) -> Host {
-    Host { name, ports }
-}
-
-/// Protected network, router, outside, and a household behind address translation.
-const ROUTED: &[Host] = &[
-    host(
-        "router",
-        &[port("in0", INSIDE, 1), port("out0", OUTSIDE, 1)],
-    ),
-    host("main", &[port("eth0", INSIDE, 10)]),
-    host("web", &[port("eth0", INSIDE, 11)]),
-    host("mail", &[port("eth0", INSIDE, 12)]),
-    host("bare", &[port("eth0", INSIDE, 13)]),
-    host("desk", &[port("eth0", INSIDE, 50)]),
-    host("scanner", &[port("eth0", OUTSIDE, 66)]),
-    host("client", &[ports("eth0", OUTSIDE, 20, (101, 140))]),
-    host("decoy", &[ports("eth0", OUTSIDE, 67, (68, 70))]),
-    host("zombie", &[port("eth0", OUTSIDE, 71)]),
-    host("far", &[ports("eth0", OUTSIDE, 80, (201, 235))]),
-    host("nat", &[port("eth0", OUTSIDE, 40), port("eth1", HOME, 1)]),
-    host("household", &[ports("eth0", HOME, 2, (101, 140))]),
-];
-
-/// Everybody in one broadcast domain.
-const LAN: &[Host] = &[
-    host("gateway", &[port("eth0", INSIDE, 1)]),
-    host("main", &[port("eth0", INSIDE, 10)]),
-    host("web", &[port("eth0", INSIDE, 11)]),
-    host("mail", &[port("eth0", INSIDE, 12)]),
-    host("bare", &[port("eth0", INSIDE, 13)]),
-    host("desk", &[port("eth0", INSIDE, 50)]),
-    host("client", &[port("eth0", INSIDE, 20)]),
-    host("peer1", &[port("eth0", INSIDE, 21)]),
-    host("peer2", &[port("eth0", INSIDE, 22)]),
-    host("peer3", &[port("eth0", INSIDE, 23)]),
-    host("peer4", &[port("eth0", INSIDE, 24)]),
-    host("scanner", &[port("eth0", INSIDE, 66)]),
-];
-
-/// The labs: name, hosts, and where a capture is taken unless the case says otherwise.
-const LABS: &[(&str, &[Host], &str)] =
-    &[("routed", ROUTED, "router:in0"), ("lan", LAN, "inside:br0")];
+use super::topology::{Host, LABS, Port, Segment};
 
 /// Who answers name queries; every host has it in its `resolv.conf`.
 const RESOLVER: &str = "192.0.2.12";
@@ -294,7 +190,7 @@ impl Lab {
                 "netns",
                 &namespace,
                 "address",
-                &format!("02:00:5e:00:{}:{number:02x}", hex_pair(port.segment)),
+                &format!("02:00:5e:00:{}:{number:02x}", port.segment.mac),
                 "type",
                 "veth",
                 "peer",
@@ -327,14 +223,6 @@ impl Drop for Lab {
         for name in names {
             remove_namespace(&self.full(name));
         }
-    }
-}
-
-fn hex_pair(segment: Segment) -> &'static str {
-    match segment.name {
-        "inside" => "01",
-        "outside" => "66",
-        _ => "03",
     }
 }
 

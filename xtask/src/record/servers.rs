@@ -27,7 +27,6 @@ pub(super) const PACKAGES: &[&str] = &[
     "python3-scapy",
     "zmap",
     // servers
-    "avahi-daemon",
     "bind9",
     "chrony",
     "dnsmasq-base",
@@ -45,7 +44,6 @@ pub(super) const PACKAGES: &[&str] = &[
     "samba",
     "snmpd",
     "tftpd-hpa",
-    "transmission-daemon",
     "vsftpd",
     // clients
     "bind9-dnsutils",
@@ -67,7 +65,6 @@ pub(super) const PACKAGES: &[&str] = &[
     "tftp-hpa",
     "traceroute",
     "transmission-cli",
-    "wget",
 ];
 
 /// The host of a server that names none.

@@ -2,24 +2,30 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tripline_capture::CaptureSet;
 use tripline_packet::Frame;
 
 use crate::run::{FrameSource, Position};
 
-/// Opens captures and folders of captures; `-` is standard input.
+/// Opens captures and folders of captures; `-` is standard input. Inputs that cannot be read are
+/// told of while reading, unless there are no others.
 ///
 /// # Errors
-/// A named file does not exist, or none is a capture.
+/// None of the inputs can be read.
 pub fn open(paths: &[PathBuf]) -> Result<Captures> {
-    let set = CaptureSet::open(paths).context("cannot read the captures")?;
-    Ok(Captures(set))
+    Ok(Captures(CaptureSet::open(paths)?))
 }
 
 /// The captures of a run.
-#[derive(Debug)]
 pub struct Captures(CaptureSet);
+
+impl Captures {
+    /// Files that were opened so far.
+    pub fn files(&self) -> usize {
+        self.0.files().len()
+    }
+}
 
 impl FrameSource for Captures {
     fn next_frame(&mut self) -> Option<Result<Frame<'_>>> {
@@ -30,8 +36,8 @@ impl FrameSource for Captures {
     fn position(&self) -> Position {
         let progress = self.0.progress();
         Position {
-            read: progress.read,
-            total: progress.total,
+            read: progress.bytes_read,
+            total: progress.bytes_total,
         }
     }
 }

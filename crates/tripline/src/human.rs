@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn short_reports_have_fine_times() {
-        let at = |millis| Timestamp::from_parts(0, millis * 1_000_000);
+        let at = |millis: u32| Timestamp::from_parts(0, millis * 1_000_000);
         assert_eq!(Clock::new(at(0), at(20)).show(at(7)), "00:00:00.007000");
         assert_eq!(Clock::new(at(0), at(700)).show(at(7)), "00:00:00.007");
     }

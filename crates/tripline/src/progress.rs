@@ -15,7 +15,7 @@ const REFRESH: Duration = Duration::from_millis(100);
 
 /// Shows how far a run is, and says what could not be read, on standard error.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     is_wanted: bool,
     started: Instant,
     shown: Option<(ProgressBar, Instant)>,
@@ -23,7 +23,7 @@ pub struct Progress {
 
 impl Progress {
     /// A bar, if it is wanted and standard error is a terminal.
-    pub fn new(is_wanted: bool) -> Self {
+    pub(crate) fn new(is_wanted: bool) -> Self {
         Self {
             is_wanted: is_wanted && io::stderr().is_terminal(),
             started: Instant::now(),
@@ -32,7 +32,7 @@ impl Progress {
     }
 
     /// Takes the bar away.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if let Some((bar, _)) = self.shown.take() {
             bar.finish_and_clear();
         }

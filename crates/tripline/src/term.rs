@@ -363,6 +363,9 @@ impl Page {
     }
 
     /// Writes the page.
+    ///
+    /// # Errors
+    /// The output cannot be written.
     pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in &self.lines {
             line.write_to(out, self.term.color)?;

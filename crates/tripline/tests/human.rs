@@ -1,5 +1,9 @@
 //! What people see: the report and the explanation of hand-made events, against texts in
 //! `tests/human/`. Run with `TRIPLINE_BLESS=1` to write them anew, then read the difference.
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a failed unwrap is the assertion"
+)]
 
 mod fixture;
 

@@ -1,5 +1,6 @@
 //! `tripline explain`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -89,7 +90,7 @@ fn unknown(catalog: &Catalog, name: &str, subject: &Subject) -> String {
                 message.push_str("; did you mean one of these?");
             }
             for entry in similar {
-                message.push_str(&format!("\n  {}  {}", entry.signature, entry.title));
+                let _ = write!(message, "\n  {}  {}", entry.signature, entry.title);
             }
             message.push_str("\n`tripline explain --list` shows all");
             message

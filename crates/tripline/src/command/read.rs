@@ -19,7 +19,7 @@ pub(super) fn read(args: &ReadArgs) -> Result<Exit> {
     let files = input(&args.files)?;
     let mut source = capture::open(&files)?;
     let mut progress = Progress::new(!args.no_progress);
-    let mut run_into = |sink: &mut dyn Sink| {
+    let run_into = |sink: &mut dyn Sink| {
         let finished = run(&mut source, settings, sink, &mut progress);
         progress.clear();
         finished
@@ -38,6 +38,7 @@ pub(super) fn read(args: &ReadArgs) -> Result<Exit> {
         let names = files.iter().map(|path| name(path)).collect();
         let mut report = Report::new(names, options);
         let finished = run_into(&mut report)?;
+        report.set_files(source.files());
         if is_readable(finished) {
             print_page(&report.page(args.display.terminal()))?;
         }

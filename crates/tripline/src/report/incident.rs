@@ -260,9 +260,10 @@ fn add_hints(page: &mut Page, incident: &Incident, input: &str) {
     let hint = |page: &Page, command: String, what: &str| {
         let command = page.line().add(Ink::Accent, command);
         // A long path is wrapped already; the remark is not worth another line.
-        match command.width() + what.len() + LABEL > page.term.width {
-            true => command,
-            false => command.faint(what),
+        if command.width() + what.len() + LABEL > page.term.width {
+            command
+        } else {
+            command.faint(what)
         }
     };
     let signature = format!("tripline explain {}", incident.signature);

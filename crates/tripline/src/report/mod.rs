@@ -30,6 +30,8 @@ pub struct Report {
     options: Options,
     /// What was read, in the words to type.
     input: Vec<String>,
+    /// How many files that turned out to be.
+    files: usize,
     incidents: Vec<Incident>,
     probes: Vec<Probe>,
     /// Outside of incidents, and inside.
@@ -44,6 +46,7 @@ impl Report {
     pub fn new(input: Vec<String>, options: Options) -> Self {
         Self {
             options,
+            files: input.len(),
             input,
             incidents: Vec::new(),
             probes: Vec::new(),
@@ -52,6 +55,11 @@ impl Report {
             notices: Vec::new(),
             summary: Summary::default(),
         }
+    }
+
+    /// Tells how many files were read, where folders were named.
+    pub fn set_files(&mut self, files: usize) {
+        self.files = files;
     }
 
     /// Takes the next event.

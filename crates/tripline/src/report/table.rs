@@ -109,7 +109,7 @@ impl Table {
         let rows: Vec<&Vec<Line>> = self.rows.iter().filter(fixed).collect();
         let width_of = |(index, column): (usize, &Column)| {
             let cells = rows.iter().filter_map(|row| row.get(index));
-            match cells.map(|cell| cell.width()).max() {
+            match cells.map(Line::width).max() {
                 _ if column.align == Align::Rest => 0,
                 // A column of nothing but its title is not worth its place.
                 None | Some(0) => 0,
@@ -163,7 +163,7 @@ fn add_row(page: &mut Page, columns: &[Column], widths: &[usize], row: Vec<Line>
     }
     match long.filter(|long| !long.is_empty()) {
         Some(long) if rest >= MARGIN + NARROW.min(long.width()) => {
-            page.fill(line, &long, column_at + MARGIN)
+            page.fill(line, &long, column_at + MARGIN);
         }
         Some(long) => {
             page.push(line);

@@ -64,9 +64,10 @@ fn add_probe_table(page: &mut Page, title: &str, note: &str, probes: &[Probe], c
     let Some(first) = probes.first() else { return };
     // Mostly they are from one source; then its column is better used for the facts.
     let is_shared = probes.iter().all(|probe| probe.source == first.source);
-    let note = match is_shared && probes.len() > 1 {
-        true => format!("{note}; all from {}", first.source),
-        false => note.to_owned(),
+    let note = if is_shared && probes.len() > 1 {
+        format!("{note}; all from {}", first.source)
+    } else {
+        note.to_owned()
     };
     page.heading(title, &note);
     let mut table = Table::new(&[

@@ -20,7 +20,13 @@ pub(super) fn add_input(page: &mut Page, report: &Report, clock: &Clock) {
             files.len() - MOST_FILES
         ),
     };
-    let line = page.line().strong(files);
+    let mut line = page.line().strong(files);
+    if report.files > report.input.len() {
+        line = line.plain(format!(
+            " ({})",
+            human::counted(report.files as u64, "file")
+        ));
+    }
     page.field("input", &line);
     let line = page.line().plain(format!(
         "{}, {}",

@@ -6,6 +6,9 @@ use tripline_core::event::{Event, Incident, Probe};
 
 use super::form::{Expect, ExpectedIncident};
 
+/// Single probes that are printed for a case that fails.
+const MOST_PROBES: usize = 12;
+
 /// What is wrong, in words; empty when all is as expected.
 pub(crate) fn problems(expect: &Expect, events: &[Event]) -> Vec<String> {
     let incidents = incidents(events);
@@ -54,11 +57,13 @@ fn probe_problems(expect: &Expect, events: &[Event]) -> Vec<String> {
 }
 
 pub(crate) fn incidents(events: &[Event]) -> Vec<&Incident> {
-    let of = |event| match event {
-        &Event::Incident(ref incident) => Some(incident.as_ref()),
-        _ => None,
-    };
-    events.iter().filter_map(of).collect()
+    let mut incidents = Vec::new();
+    for event in events {
+        if let Event::Incident(incident) = event {
+            incidents.push(incident.as_ref());
+        }
+    }
+    incidents
 }
 
 fn probes(events: &[Event]) -> impl Iterator<Item = &Probe> {
@@ -231,7 +236,6 @@ pub(crate) fn explain(problems: &[String], expect: &Expect, events: &[Event]) ->
             Event::Probe(_) | Event::Service(_) => {}
         }
     }
-    const MOST_PROBES: usize = 12;
     for probe in probes(events)
         .filter(|probe| probe.incident.is_none())
         .take(MOST_PROBES)

@@ -92,7 +92,7 @@ fn nothing_found_is_said_clearly() {
     events.retain(|event| !matches!(event, tripline_core::event::Event::Incident(_)));
     let shown = text(&report(false, events.clone()).page(WIDE));
     assert!(
-        shown.contains("No incidents: none of 1,338 access attempts"),
+        shown.contains("No incidents: 1,338 access attempts looked at"),
         "{shown}"
     );
     assert_eq!(text(&report(true, events).page(WIDE)), "");

@@ -9,8 +9,6 @@ use crate::report::table::{Column, Table};
 use crate::report::words;
 use crate::term::{Ink, Page, Terminal};
 
-use super::page::ports;
-
 const CLASSES: [(Class, &str); 4] = [
     (Class::Verdict, "Verdicts and notices"),
     (Class::Sweep, "Sweeps"),
@@ -109,22 +107,27 @@ fn sorted(catalog: &Catalog, class: Class) -> Vec<&Entry> {
     entries
 }
 
-/// Ports that fit a column.
+/// Ports that fit a column; the protocol is in the signature.
 fn brief_ports(entry: &Entry) -> String {
-    const MOST: usize = 22;
-    let text = match ports(entry) {
-        Some(_) if entry.ports.is_empty() && entry.names.is_empty() => "others".to_owned(),
-        Some(_) if entry.ports.is_empty() => format!("{} named", entry.names.len()),
-        Some(text) => text.replace(", ", ","),
-        None => String::new(),
-    };
-    match text
-        .char_indices()
-        .take(MOST)
-        .filter(|(_, letter)| *letter == ',')
-        .last()
-    {
-        Some((comma, _)) if text.chars().count() > MOST => format!("{},…", &text[..comma]),
-        _ => text,
+    const MOST: usize = 12;
+    if entry.class != Class::Probe {
+        return String::new();
+    }
+    let mut text = String::new();
+    for port in &entry.ports {
+        let port = port.to_string();
+        if !text.is_empty() {
+            if text.len() + port.len() >= MOST {
+                text.push_str(",…");
+                break;
+            }
+            text.push(',');
+        }
+        text.push_str(&port);
+    }
+    match entry.names.len() {
+        _ if !text.is_empty() => text,
+        0 => "others".to_owned(),
+        names => format!("{names} named"),
     }
 }

@@ -88,7 +88,7 @@ fn names(page: &mut Page, names: &[NamedPort]) {
 }
 
 /// The ports of a probe entry, or of those that it names one by one.
-pub(super) fn ports(entry: &Entry) -> Option<String> {
+fn ports(entry: &Entry) -> Option<String> {
     let protocol = entry.protocol?;
     if entry.ports.is_empty() {
         return Some(match entry.names.len() {

@@ -1,32 +1,19 @@
-//! The decoder: one frame in, at most one packet out.
+//! From frame to packet: the way through link, network, tunnels and fragments to the transport.
 
-use crate::bytes::Bytes;
-use crate::fragment::{Assembly, DECIDES, Fragments};
-use crate::ip::{self, Ip};
-use crate::link::{self, ARP, IPV4, IPV6, Network};
-use crate::transport::{self, number};
-use crate::{
-    Addr, Arp, Body, Frame, Hint, LinkType, Malformed, Packet, TcpFlags, hint, icmp, tunnel,
-};
+use crate::extent::{Extent, Tail};
+use crate::fragment::{Fragments, HEAD, Key, Piece};
+use crate::ip::{self, Fragment, Payload, protocol};
+use crate::link::{self, Network};
+use crate::malformed::{Malformed, Skipped, Tally, Unread};
+use crate::{Addr, Body, Frame, Hint, Packet, Tcp, Udp};
+use crate::{answer, arp, dns, hint, icmp, transport, tunnel};
 
-/// Turns frames into packets and counts what it cannot understand.
-///
-/// Holds the little state that this needs: headers of fragmented datagrams (a fixed store), and
-/// counters.
-#[derive(Clone, Debug)]
+/// Reads frames. One decoder per stream of frames: it remembers fragmented datagrams (in a fixed
+/// amount of memory, about 2 MiB when full) and counts what it could not read.
+#[derive(Debug)]
 pub struct Decoder {
     fragments: Fragments,
-    malformed: [u64; Malformed::ALL.len()],
-    other_link: u64,
-    other_protocol: u64,
-    later_fragments: u64,
-}
-
-/// What a packet inherits from its frame.
-#[derive(Clone, Copy)]
-struct Outside {
-    depth: u8,
-    reassembled: bool,
+    tally: Tally,
 }
 
 impl Default for Decoder {
@@ -40,295 +27,271 @@ impl Decoder {
     pub fn new() -> Self {
         Self {
             fragments: Fragments::new(),
-            malformed: [0; Malformed::ALL.len()],
-            other_link: 0,
-            other_protocol: 0,
-            later_fragments: 0,
+            tally: Tally::new(),
         }
     }
 
-    /// Reads a frame. `Ok(None)` means that it holds nothing for the detector: no IP and no ARP,
-    /// or a later piece of a fragmented datagram.
+    /// The packet in a frame: the innermost one where tunnels could be opened, else the one around
+    /// them. `Ok(None)` if there is nothing for the detector: another network protocol than IP and
+    /// ARP, or a piece of a datagram whose header is known already or still incomplete.
     ///
     /// # Errors
     ///
-    /// The kind of damage, which is also counted.
+    /// The kind of lie, or [`Malformed::SnapLength`] if the capture lacks what is needed. It is
+    /// counted here; the caller need not.
+    #[inline]
     pub fn decode(&mut self, frame: &Frame<'_>) -> Result<Option<Packet>, Malformed> {
-        let result = link::open(frame).and_then(|network| match network {
-            Some(network) => self.network(
-                frame,
-                &network,
-                Outside {
-                    depth: 0,
-                    reassembled: false,
-                },
-            ),
-            None => {
-                let counter = match frame.link {
-                    LinkType::Other(_) => &mut self.other_link,
-                    _ => &mut self.other_protocol,
-                };
-                *counter += 1;
-                Ok(None)
+        let mut draft = Packet {
+            time: frame.time,
+            src: Addr::UNSPECIFIED,
+            dst: Addr::UNSPECIFIED,
+            wire_len: frame.wire_len,
+            ttl: 0,
+            dont_fragment: false,
+            ip_id: 0,
+            tunnel_depth: 0,
+            reassembled: false,
+            src_mac: [0; 6],
+            link_multicast: false,
+            body: Body::Other { protocol: 0 },
+            hint: Hint::None,
+        };
+        match self.frame(frame, &mut draft) {
+            Ok(()) => Ok(Some(draft)),
+            Err(unread) => self.account(unread),
+        }
+    }
+
+    /// How often each kind of malformation was met, without those never met. A frame may count
+    /// under several kinds, also when a packet was read from it.
+    pub fn malformed(&self) -> impl Iterator<Item = (Malformed, u64)> + '_ {
+        self.tally.malformed()
+    }
+
+    /// How many frames gave `Ok(None)`: the name of each reason and its count, without those never
+    /// met.
+    pub fn skipped(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let counts = self.tally.skipped();
+        counts.map(|(why, count)| (why.name(), count))
+    }
+
+    fn account(&mut self, unread: Unread) -> Result<Option<Packet>, Malformed> {
+        let why = match unread {
+            Unread::Malformed(kind) => {
+                self.tally.note(kind);
+                return Err(kind);
             }
-        });
-        result.map_err(|kind| {
-            let cut = frame.data.len() < frame.wire_len as usize && is_shortage(kind);
-            self.count(if cut {
-                Malformed::CutBySnapLength
-            } else {
-                kind
-            })
-        })
+            Unread::Skipped(why) => why,
+            Unread::Incomplete => Skipped::FragmentPiece,
+        };
+        self.tally.skip(why);
+        Ok(None)
     }
 
-    /// How often each kind of damage was met, without those never met. Damage that spoilt only a
-    /// part (an option, the inside of a tunnel) is counted too, although the packet was kept.
-    pub fn malformed(&self) -> impl Iterator<Item = (Malformed, u64)> {
-        let counts = Malformed::ALL.iter().zip(self.malformed);
-        counts
-            .filter(|(_, count)| *count > 0)
-            .map(|(kind, count)| (*kind, count))
-    }
-
-    /// Frames that hold nothing for the detector, by reason, without those never met.
-    pub fn skipped(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        [
-            ("other_link_type", self.other_link),
-            ("other_network_protocol", self.other_protocol),
-            ("later_fragment", self.later_fragments),
-        ]
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-    }
-
-    fn count(&mut self, kind: Malformed) -> Malformed {
-        self.malformed[kind as usize] += 1;
-        kind
+    #[inline]
+    fn frame(&mut self, frame: &Frame<'_>, draft: &mut Packet) -> Result<(), Unread> {
+        let opened = link::open(frame.link, Extent::of_frame(frame), draft)?;
+        self.network(opened, draft)
     }
 
     fn network(
         &mut self,
-        frame: &Frame<'_>,
-        network: &Network<'_>,
-        outside: Outside,
-    ) -> Result<Option<Packet>, Malformed> {
-        let mut packet = match network.ethertype {
-            IPV4 => self.ip(frame, &ip::v4(network.bytes)?, outside)?,
-            IPV6 => self.ip(frame, &ip::v6(network.bytes)?, outside)?,
-            ARP => Some(arp(frame, network.bytes)?),
-            _ => None,
+        (network, rest): (Network, Extent<'_>),
+        draft: &mut Packet,
+    ) -> Result<(), Unread> {
+        let payload = match network {
+            Network::Ipv4 => ip::ipv4(rest, draft, &mut self.tally)?,
+            Network::Ipv6 => ip::ipv6(rest, draft, &mut self.tally)?,
+            Network::Arp => return arp::read(rest, draft),
         };
-        if let Some(packet) = &mut packet
-            && outside.depth == 0
-        {
-            packet.src_mac = network.src_mac;
-            packet.link_multicast |= network.multicast;
-        }
-        Ok(packet)
-    }
-
-    fn ip(
-        &mut self,
-        frame: &Frame<'_>,
-        ip: &Ip<'_>,
-        outside: Outside,
-    ) -> Result<Option<Packet>, Malformed> {
-        let Some(fragment) = ip.fragment else {
-            return self.transport(frame, ip, outside);
-        };
-        let whole_header = ip.payload.len() >= first_fragment_needs(ip);
-        if fragment.offset == 0 && whole_header {
-            return self.transport(frame, ip, outside);
-        }
-        match self.fragments.add(ip, frame.time) {
-            Ok(Assembly::Header {
-                bytes,
-                len,
-                payload_len,
-            }) => {
-                let whole = Ip {
-                    payload: Bytes(bytes.get(..len).unwrap_or_default()),
-                    payload_len,
-                    fragment: None,
-                    ..*ip
-                };
-                self.transport(
-                    frame,
-                    &whole,
-                    Outside {
-                        reassembled: true,
-                        ..outside
-                    },
-                )
-            }
-            Ok(Assembly::Nothing) => {
-                self.later_fragments += 1;
-                Ok(None)
-            }
-            Err(kind) => Err(kind),
+        match payload.fragment {
+            None => self.transport(payload.protocol, payload.rest, draft),
+            Some(fragment) => self.fragment(&payload, fragment, draft),
         }
     }
 
+    #[inline]
     fn transport(
         &mut self,
-        frame: &Frame<'_>,
-        ip: &Ip<'_>,
-        outside: Outside,
-    ) -> Result<Option<Packet>, Malformed> {
-        let tunnel = tunnel::over_ip(ip);
-        if let Some(inner) = self.inside(frame, tunnel, outside) {
-            return Ok(Some(inner));
+        protocol: u8,
+        rest: Extent<'_>,
+        draft: &mut Packet,
+    ) -> Result<(), Unread> {
+        let v4 = draft.src.is_v4();
+        match protocol {
+            protocol::TCP => {
+                let (tcp, payload_at) = transport::tcp(rest, &mut self.tally)?;
+                draft.hint = tcp_hint(&tcp, rest.data, payload_at, draft.src);
+                draft.body = Body::Tcp(tcp);
+                Ok(())
+            }
+            protocol::UDP => self.udp(rest, draft),
+            protocol::SCTP => {
+                draft.body = Body::Sctp(transport::sctp(rest)?);
+                Ok(())
+            }
+            protocol::ICMP if v4 => self.icmp(rest, draft),
+            protocol::ICMPV6 if !v4 => self.icmp(rest, draft),
+            protocol::IPV4 | protocol::IPV6 | protocol::GRE => {
+                self.ip_tunnel(protocol, rest, draft)
+            }
+            protocol => {
+                draft.body = Body::Other { protocol };
+                Ok(())
+            }
         }
-        let bytes = ip.payload;
-        let mut said = Hint::None;
-        let body = match ip.protocol {
-            number::TCP => {
-                let (body, flaw) = transport::tcp(bytes, ip.payload_len)?;
-                flaw.map(|kind| self.count(kind));
-                said = tcp_hint(&body, bytes, ip.src);
-                body
-            }
-            number::UDP => {
-                let (mut udp, flaw) = transport::udp(bytes, ip.payload_len)?;
-                flaw.map(|kind| self.count(kind));
-                let payload = bytes.from(8).unwrap_or(Bytes(&[]));
-                let tunnel = tunnel::over_udp(&udp, payload);
-                if let Some(inner) = self.inside(frame, tunnel, outside) {
-                    return Ok(Some(inner));
-                }
-                udp.is_response = hint::is_response(&udp, payload.0);
-                if udp.is_response && matches!(udp.src_port, 53 | 5353 | 5355) {
-                    said = hint::dns_answer(payload.0);
-                }
-                Body::Udp(udp)
-            }
-            number::SCTP => transport::sctp(bytes, ip.payload_len)?.0,
-            number::ICMP if ip.src.is_v4() => icmp::icmp(bytes, ip.payload_len, false)?,
-            number::ICMPV6 if !ip.src.is_v4() => icmp::icmp(bytes, ip.payload_len, true)?,
-            protocol => Body::Other { protocol },
-        };
-        Ok(Some(Packet {
-            dont_fragment: ip.dont_fragment,
-            ttl: ip.ttl,
-            ip_id: ip.identification,
-            tunnel_depth: outside.depth,
-            reassembled: outside.reassembled,
-            hint: said,
-            ..blank(frame, ip.src, ip.dst, body)
-        }))
     }
 
-    /// The packet inside a tunnel. Whatever spoils it is counted, and the outer packet stands.
-    fn inside(
+    fn icmp(&mut self, rest: Extent<'_>, draft: &mut Packet) -> Result<(), Unread> {
+        let v4 = draft.src.is_v4();
+        draft.body = Body::Icmp(icmp::read(rest, v4, &mut self.tally)?);
+        Ok(())
+    }
+
+    #[inline]
+    fn udp(&mut self, rest: Extent<'_>, draft: &mut Packet) -> Result<(), Unread> {
+        let mut udp = transport::udp(rest)?;
+        let payload = rest.skip(8, Malformed::UdpTruncated)?;
+        udp.is_response = answer::is_answer(&udp, payload.data);
+        draft.hint = udp_hint(&udp, payload.data);
+        draft.body = Body::Udp(udp);
+        match udp.dst_port {
+            tunnel::VXLAN_PORT | tunnel::GENEVE_PORT => {
+                self.udp_tunnel(udp.dst_port, payload, draft)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn udp_tunnel(
         &mut self,
-        frame: &Frame<'_>,
-        tunnel: Result<Option<Network<'_>>, Malformed>,
-        outside: Outside,
-    ) -> Option<Packet> {
-        let network = match tunnel {
-            Ok(network) => network?,
-            Err(_) => {
-                self.count(Malformed::TunnelInside);
-                return None;
-            }
+        port: u16,
+        payload: Extent<'_>,
+        draft: &mut Packet,
+    ) -> Result<(), Unread> {
+        let outer = *draft;
+        let opened = match port {
+            tunnel::VXLAN_PORT => tunnel::vxlan(payload, draft),
+            _ => tunnel::geneve(payload, draft),
         };
-        if outside.depth >= tunnel::MOST_DEPTH {
-            self.count(Malformed::TunnelTooDeep);
-            return None;
+        match opened {
+            Some(opened) => self.enter(opened, &outer, draft),
+            None => Ok(()),
         }
-        let outside = Outside {
-            depth: outside.depth + 1,
-            ..outside
+    }
+
+    fn ip_tunnel(
+        &mut self,
+        protocol: u8,
+        rest: Extent<'_>,
+        draft: &mut Packet,
+    ) -> Result<(), Unread> {
+        draft.body = Body::Other { protocol };
+        let outer = *draft;
+        let opened = match protocol {
+            protocol::IPV4 => Ok((Network::Ipv4, rest)),
+            protocol::IPV6 => Ok((Network::Ipv6, rest)),
+            _ => tunnel::gre(rest, draft),
         };
-        match self.network(frame, &network, outside) {
-            Ok(packet) => packet,
-            Err(_) => {
-                self.count(Malformed::TunnelInside);
-                None
+        self.enter(opened, &outer, draft)
+    }
+
+    /// Reads what is inside a tunnel. If that fails, the packet around it is what was seen:
+    /// otherwise a probe of the tunnel's own port or protocol could hide behind rubbish.
+    fn enter(
+        &mut self,
+        opened: link::Opened<'_>,
+        outer: &Packet,
+        draft: &mut Packet,
+    ) -> Result<(), Unread> {
+        let inner = tunnel::check_depth(draft).and(opened).and_then(|opened| {
+            draft.tunnel_depth += 1;
+            draft.hint = Hint::None;
+            self.network(opened, draft)
+        });
+        match inner {
+            Err(Unread::Malformed(kind)) => self.tally.note(kind),
+            Err(Unread::Skipped(why)) if why != Skipped::FragmentPiece => {}
+            held_or_read => return held_or_read,
+        }
+        *draft = *outer;
+        Ok(())
+    }
+
+    /// A piece of a datagram: the packet is told once, as soon as its transport header is there.
+    #[cold]
+    fn fragment(
+        &mut self,
+        payload: &Payload<'_>,
+        fragment: Fragment,
+        draft: &mut Packet,
+    ) -> Result<(), Unread> {
+        let piece = Piece::new(payload, fragment, &mut self.tally)?;
+        let key = Key::new(draft, payload.protocol, fragment.id);
+        let added = self.fragments.add(key, &piece, draft.time, &mut self.tally);
+        let Some(known) = added else {
+            return Err(Skipped::FragmentPiece.into());
+        };
+        let bare = *draft;
+        let mut read = Err(Unread::Incomplete);
+        if piece.offset == 0 && !known.contradicted {
+            // The piece itself may hold more of the payload than is kept of it.
+            read = self.assembled(known.protocol, piece.beginning(known.len), draft);
+            if read == Err(Unread::Incomplete) && piece.bytes.tail == Tail::Whole {
+                self.tally.note(Malformed::FragmentTiny);
             }
         }
-    }
-}
-
-/// Does this kind mean that bytes are missing?
-const fn is_shortage(kind: Malformed) -> bool {
-    matches!(
-        kind,
-        Malformed::LinkTruncated
-            | Malformed::IpTruncated
-            | Malformed::Ipv6Extensions
-            | Malformed::TransportTruncated
-            | Malformed::SctpChunk
-            | Malformed::Arp
-    )
-}
-
-/// Bytes that the first fragment must carry to be understood by itself.
-fn first_fragment_needs(ip: &Ip<'_>) -> usize {
-    match ip.protocol {
-        number::TCP => {
-            let header = ip
-                .payload
-                .u8(12)
-                .map_or(0, |byte| usize::from(byte >> 4) * 4);
-            header.max(20)
+        if read == Err(Unread::Incomplete) {
+            *draft = bare;
+            draft.reassembled = known.pieces > 1;
+            read = self.assembled(known.protocol, known.extent(), draft);
         }
-        number::SCTP => 32,
-        number::UDP | number::ICMP | number::ICMPV6 => 8,
-        _ => DECIDES,
+        if read == Err(Unread::Incomplete) {
+            if known.run < HEAD {
+                return Err(Skipped::FragmentPiece.into());
+            }
+            read = Err(Malformed::FragmentHeader.into());
+        }
+        self.fragments.finish(&known);
+        read
+    }
+
+    /// The transport of what is known of a fragmented datagram.
+    fn assembled(
+        &mut self,
+        protocol: u8,
+        rest: Extent<'_>,
+        draft: &mut Packet,
+    ) -> Result<(), Unread> {
+        let payload = if draft.src.is_v4() {
+            ip::behind_v4(protocol, rest)
+        } else {
+            ip::extensions(protocol, rest)?
+        };
+        match payload.fragment {
+            Some(_) => Err(Malformed::FragmentNested.into()),
+            None => self.transport(payload.protocol, payload.rest, draft),
+        }
     }
 }
 
-fn tcp_hint(body: &Body, bytes: Bytes<'_>, src: Addr) -> Hint {
-    let Body::Tcp(tcp) = body else {
-        return Hint::None;
-    };
-    if tcp.payload_len == 0 || !tcp.flags.has(TcpFlags::ACK) {
-        return Hint::None;
-    }
-    let header = bytes.u8(12).map_or(20, |byte| usize::from(byte >> 4) * 4);
-    hint::of_tcp(tcp, bytes.0.get(header..).unwrap_or_default(), src)
-}
-
-/// RFC 826 over Ethernet and IPv4.
-fn arp(frame: &Frame<'_>, bytes: Bytes<'_>) -> Result<Packet, Malformed> {
-    const ETHERNET_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
-    let (Some(ETHERNET_IPV4), Some(operation), Some(sender_mac), Some(sender), Some(target)) = (
-        bytes.array(0),
-        bytes.u16(6),
-        bytes.array(8),
-        bytes.u32(14),
-        bytes.u32(24),
-    ) else {
-        return Err(Malformed::Arp);
-    };
-    let (src, dst) = (Addr::from_v4_bits(sender), Addr::from_v4_bits(target));
-    Ok(blank(
-        frame,
-        src,
-        dst,
-        Body::Arp(Arp {
-            operation,
-            sender_mac,
-        }),
-    ))
-}
-
-fn blank(frame: &Frame<'_>, src: Addr, dst: Addr, body: Body) -> Packet {
-    Packet {
-        time: frame.time,
-        src,
-        dst,
-        wire_len: frame.wire_len,
-        ttl: 0,
-        dont_fragment: false,
-        ip_id: 0,
-        tunnel_depth: 0,
-        reassembled: false,
-        src_mac: [0; 6],
-        link_multicast: false,
-        body,
-        hint: Hint::None,
+#[inline]
+fn tcp_hint(tcp: &Tcp, segment: &[u8], payload_at: usize, sender: Addr) -> Hint {
+    let is_ftp = tcp.src_port == hint::FTP_PORT || tcp.dst_port == hint::FTP_PORT;
+    match segment.get(payload_at..) {
+        Some(payload) if is_ftp && !payload.is_empty() => hint::ftp(tcp, payload, sender),
+        _ => Hint::None,
     }
 }
+
+#[inline]
+fn udp_hint(udp: &Udp, payload: &[u8]) -> Hint {
+    if udp.is_response && answer::is_dns_port(udp.src_port) {
+        dns::addresses(payload, udp.payload_len.into())
+    } else {
+        Hint::None
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,192 +1,309 @@
-//! Putting together the transport headers of fragmented packets.
-//!
-//! Only the first bytes of a datagram decide anything here, so only those are kept: enough for
-//! ports, flags and options. `nmap -f` cuts a TCP header into pieces of eight bytes, with the flags
-//! in the second.
+//! Fragmented datagrams, as far as their first bytes: enough for the transport header.
 
-use crate::ip::Ip;
-use crate::{Addr, Malformed, Timestamp};
+use std::collections::{HashMap, VecDeque};
 
-/// Bytes of a datagram that are kept: the longest TCP header has 60.
-const KEPT: usize = 64;
-/// Pieces of eight bytes in them.
-const PIECES: u32 = (KEPT / 8) as u32;
-/// Datagrams in a set; a set is chosen by hash, so a flood of fragments pushes out only its own.
-const WAYS: usize = 4;
-const SETS: usize = 512;
-/// Linux gives up a datagram after 30 s.
-const TIMEOUT_SECONDS: u64 = 30;
-/// With 14 bytes of TCP the flags are known; shorter protocols need less.
-pub(crate) const DECIDES: usize = 14;
+use crate::extent::{Extent, Tail};
+use crate::ip::{Fragment, Payload, protocol};
+use crate::malformed::{Malformed, Tally};
+use crate::{Addr, Duration, Packet, Timestamp};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Key {
-    src: Addr,
-    dst: Addr,
-    id: u32,
-    protocol: u8,
+/// Datagrams that are remembered at a time; the oldest goes first.
+const MAX_DATAGRAMS: usize = 4_096;
+/// Bytes that are kept of each: the longest TCP header twice over.
+pub(crate) const HEAD: usize = 128;
+/// How long hosts wait for the missing pieces (Linux and BSD; in RFC 791 it was 15 s, in
+/// RFC 8200 it is 60 s).
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The largest datagram without jumbo options.
+const MAX_END: usize = 65_535;
+
+/// What the pieces of one datagram have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) src: Addr,
+    pub(crate) dst: Addr,
+    pub(crate) id: u32,
+    /// The protocol for IPv4; for IPv6, where pieces may differ in it, that of fragments.
+    pub(crate) protocol: u8,
+}
+
+/// One piece.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    /// In bytes.
+    pub(crate) offset: usize,
+    /// Is this not the last piece?
+    pub(crate) more: bool,
+    pub(crate) protocol: u8,
+    pub(crate) bytes: Extent<'a>,
+}
+
+impl Key {
+    pub(crate) fn new(packet: &Packet, protocol: u8, id: u32) -> Self {
+        Self {
+            src: packet.src,
+            dst: packet.dst,
+            id,
+            protocol: if packet.src.is_v4() {
+                protocol
+            } else {
+                protocol::FRAGMENT
+            },
+        }
+    }
+}
+
+impl<'a> Piece<'a> {
+    /// A piece as hosts take it.
+    pub(crate) fn new(
+        payload: &Payload<'a>,
+        fragment: Fragment,
+        tally: &mut Tally,
+    ) -> Result<Self, Malformed> {
+        let Fragment { offset, more, .. } = fragment;
+        let mut bytes = payload.rest;
+        if offset + bytes.len > MAX_END {
+            return Err(Malformed::FragmentBeyondEnd);
+        }
+        // Hosts cut the odd end off (Linux) or drop the piece; its last bytes count for nobody.
+        let used = if more { bytes.len & !7 } else { bytes.len };
+        if used == 0 {
+            return Err(Malformed::FragmentLength);
+        }
+        if used < bytes.len {
+            tally.note(Malformed::FragmentLength);
+            bytes = bytes.first(used);
+        }
+        Ok(Self {
+            offset,
+            more,
+            protocol: payload.protocol,
+            bytes,
+        })
+    }
+
+    /// The bytes of a first piece, as the beginning of a datagram of which `len` bytes are known.
+    pub(crate) fn beginning(&self, len: usize) -> Extent<'a> {
+        Extent {
+            len: len.max(self.bytes.len),
+            tail: Tail::Partial,
+            ..self.bytes
+        }
+    }
+
+    /// The bytes of the piece that belong to the head, and where.
+    fn head(&self) -> (usize, &'a [u8]) {
+        let data = self.bytes.data;
+        let room = HEAD.saturating_sub(self.offset).min(data.len());
+        (self.offset, &data[..room])
+    }
+}
+
+/// The datagrams whose pieces are coming in.
+#[derive(Debug)]
+pub(crate) struct Fragments {
+    /// In the order of their first piece.
+    datagrams: VecDeque<Datagram>,
+    /// Serial number of the first entry of `datagrams`.
+    first: u64,
+    /// Serial numbers. The key of the hash is random: it decides about speed only, and nobody can
+    /// choose addresses that collide.
+    latest: HashMap<Key, u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Datagram {
     key: Key,
-    since: Timestamp,
-    /// Which pieces of eight bytes are there.
+    begun: Timestamp,
+    head: [u8; HEAD],
+    /// A bit for each byte of `head` that was seen.
+    seen: u128,
+    /// Where the furthest piece seen ends, and whether that is the end.
+    reach: usize,
+    is_end: bool,
+    /// Bytes of all pieces.
+    received: usize,
     pieces: u32,
-    /// End of the kept data, if the last fragment lies within it.
-    end: Option<usize>,
-    /// Length of the whole payload, once the last fragment was seen.
-    whole: usize,
-    bytes: [u8; KEPT],
+    /// Of the piece at offset 0.
+    protocol: u8,
+    /// There is nothing more to learn from it.
     done: bool,
 }
 
-/// What is known after a fragment.
+/// What is known of a datagram after a piece came.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Assembly {
-    /// The header is complete for the first time: its bytes, and the payload length so far known.
-    Header {
-        bytes: [u8; KEPT],
-        len: usize,
-        payload_len: usize,
-    },
-    /// Nothing new for the detector.
-    Nothing,
+pub(crate) struct Known {
+    serial: u64,
+    pub(crate) protocol: u8,
+    head: [u8; HEAD],
+    /// Bytes of `head` without a gap.
+    pub(crate) run: usize,
+    /// Length of the datagram as far as seen.
+    pub(crate) len: usize,
+    is_whole: bool,
+    pub(crate) pieces: u32,
+    /// The piece disagrees with earlier ones.
+    pub(crate) contradicted: bool,
 }
 
-/// A fixed store of datagrams whose headers are incomplete.
-#[derive(Clone, Debug)]
-pub(crate) struct Fragments {
-    sets: Vec<[Option<Datagram>; WAYS]>,
+impl Known {
+    /// The first bytes of the datagram.
+    pub(crate) fn extent(&self) -> Extent<'_> {
+        Extent {
+            data: &self.head[..self.run],
+            len: self.len,
+            tail: if self.is_whole {
+                Tail::Whole
+            } else {
+                Tail::Partial
+            },
+        }
+    }
 }
 
 impl Fragments {
     pub(crate) fn new() -> Self {
-        Self { sets: Vec::new() }
-    }
-
-    /// Takes a fragment.
-    pub(crate) fn add(&mut self, ip: &Ip<'_>, now: Timestamp) -> Result<Assembly, Malformed> {
-        let Some(fragment) = ip.fragment else {
-            return Ok(Assembly::Nothing);
-        };
-        let offset = fragment.offset as usize;
-        if offset + ip.payload_len > 0xffff {
-            return Err(Malformed::FragmentTooLong);
-        }
-        if fragment.more && !ip.payload_len.is_multiple_of(8) {
-            return Err(Malformed::FragmentLength);
-        }
-        if self.sets.is_empty() {
-            self.sets = vec![[None; WAYS]; SETS];
-        }
-        let key = Key {
-            src: ip.src,
-            dst: ip.dst,
-            id: fragment.id,
-            protocol: ip.protocol,
-        };
-        let datagram = self.find(key, now);
-        if !fragment.more {
-            datagram.whole = offset + ip.payload_len;
-            datagram.end = Some(datagram.whole.min(KEPT));
-        }
-        let clean = datagram.fill(offset, ip.payload.0);
-        let assembly = datagram.header(offset + ip.payload_len);
-        if clean {
-            Ok(assembly)
-        } else {
-            Err(Malformed::FragmentOverlap)
+        Self {
+            datagrams: VecDeque::with_capacity(MAX_DATAGRAMS),
+            first: 0,
+            // Twice the room: a half full table is cleaned in place and never grows.
+            latest: HashMap::with_capacity(2 * MAX_DATAGRAMS),
         }
     }
 
-    fn find(&mut self, key: Key, now: Timestamp) -> &mut Datagram {
-        let set = &mut self.sets[set_of(key)];
-        let known = set.iter().position(|slot| {
-            slot.is_some_and(|datagram| {
-                datagram.key == key && now.since(datagram.since).as_secs() <= TIMEOUT_SECONDS
-            })
-        });
-        let way = known.unwrap_or_else(|| {
-            let oldest = set
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, slot)| slot.map(|d| d.since));
-            let way = oldest.map_or(0, |(way, _)| way);
-            set[way] = None;
-            way
-        });
-        set[way].get_or_insert(Datagram {
-            key,
-            since: now,
-            pieces: 0,
-            end: None,
-            whole: 0,
-            bytes: [0; KEPT],
-            done: false,
-        })
+    /// Takes a piece; `None` if there is nothing to try yet, or nothing more.
+    pub(crate) fn add(
+        &mut self,
+        key: Key,
+        piece: &Piece<'_>,
+        now: Timestamp,
+        tally: &mut Tally,
+    ) -> Option<Known> {
+        self.expire(now, tally);
+        let mut serial = match self.latest.get(&key) {
+            Some(&serial) => serial,
+            None => self.begin(key, now, tally),
+        };
+        let mut contradicted = self.datagram(serial).contradicts(piece);
+        if contradicted {
+            tally.note(Malformed::FragmentOverlap);
+        }
+        if self.datagram(serial).is_over_with(piece, contradicted) {
+            serial = self.begin(key, now, tally);
+            contradicted = false;
+        }
+        let datagram = self.datagram(serial);
+        datagram.take(piece);
+        datagram.known(serial, contradicted)
+    }
+
+    /// The packet was read: what still comes of the datagram is of no interest.
+    pub(crate) fn finish(&mut self, known: &Known) {
+        self.datagram(known.serial).done = true;
+    }
+
+    fn begin(&mut self, key: Key, now: Timestamp, tally: &mut Tally) -> u64 {
+        if self.datagrams.len() == MAX_DATAGRAMS {
+            self.drop_oldest(tally);
+        }
+        let serial = self.first + self.datagrams.len() as u64;
+        self.datagrams.push_back(Datagram::new(key, now));
+        self.latest.insert(key, serial);
+        serial
+    }
+
+    fn expire(&mut self, now: Timestamp, tally: &mut Tally) {
+        while let Some(oldest) = self.datagrams.front()
+            && now.since(oldest.begun) > PATIENCE
+        {
+            self.drop_oldest(tally);
+        }
+    }
+
+    fn drop_oldest(&mut self, tally: &mut Tally) {
+        let Some(oldest) = self.datagrams.pop_front() else {
+            return;
+        };
+        if !oldest.done {
+            tally.note(Malformed::FragmentIncomplete);
+        }
+        // A later datagram may have taken the key over.
+        if self.latest.get(&oldest.key) == Some(&self.first) {
+            self.latest.remove(&oldest.key);
+        }
+        self.first += 1;
+    }
+
+    fn datagram(&mut self, serial: u64) -> &mut Datagram {
+        &mut self.datagrams[(serial - self.first) as usize]
     }
 }
 
 impl Datagram {
-    /// Copies what belongs to the kept bytes; false if it contradicts what was there. The first
-    /// to come wins, as with most stacks (RFC 5722 wants such datagrams dropped).
-    fn fill(&mut self, offset: usize, payload: &[u8]) -> bool {
-        let mut clean = true;
-        for (at, piece) in payload.chunks(8).enumerate() {
-            let start = offset + at * 8;
-            let Some(place) = self.bytes.get_mut(start..start + piece.len()) else {
-                break;
-            };
-            let bit = 1 << (start / 8);
-            // A short last piece is whole only when the datagram ends with it.
-            if self.pieces & bit == 0 {
-                place.copy_from_slice(piece);
-                self.pieces |= bit;
-            } else {
-                clean &= place == piece;
+    fn new(key: Key, begun: Timestamp) -> Self {
+        Self {
+            key,
+            begun,
+            head: [0; HEAD],
+            seen: 0,
+            reach: 0,
+            is_end: false,
+            received: 0,
+            pieces: 0,
+            protocol: key.protocol,
+            done: false,
+        }
+    }
+
+    /// Does the piece tell other bytes than earlier ones where they overlap?
+    fn contradicts(&self, piece: &Piece<'_>) -> bool {
+        let (offset, data) = piece.head();
+        data.iter()
+            .enumerate()
+            .map(|(at, byte)| (offset + at, byte))
+            .any(|(at, &byte)| self.seen >> at & 1 == 1 && self.head[at] != byte)
+    }
+
+    /// Does the piece belong to another datagram of the same key? A sender that always takes the
+    /// same identification could otherwise hide all its probes behind the first one. When the
+    /// target holds the datagram complete, or drops it for the contradiction, it begins anew; a
+    /// second beginning is at worst a packet that is told twice.
+    fn is_over_with(&self, piece: &Piece<'_>, contradicted: bool) -> bool {
+        let complete = self.is_end && self.received >= self.reach;
+        self.done && (complete || contradicted || piece.offset == 0)
+    }
+
+    /// The first byte seen wins. Hosts differ here (Windows keeps the first, Cisco's IOS the last,
+    /// Linux drops the datagram); this way nothing that was concluded from the first pieces can be
+    /// changed by later ones, and the contradiction is counted.
+    fn take(&mut self, piece: &Piece<'_>) {
+        let (offset, data) = piece.head();
+        if offset == 0 && self.seen & 1 == 0 {
+            self.protocol = piece.protocol;
+        }
+        for (at, &byte) in (offset..).zip(data) {
+            if self.seen >> at & 1 == 0 {
+                self.head[at] = byte;
+                self.seen |= 1 << at;
             }
         }
-        clean
+        self.reach = self.reach.max(piece.offset + piece.bytes.len);
+        self.is_end |= !piece.more;
+        self.received = self.received.saturating_add(piece.bytes.len);
+        self.pieces = self.pieces.saturating_add(1);
     }
 
-    fn header(&mut self, seen_to: usize) -> Assembly {
-        let contiguous = (!self.pieces).trailing_zeros().min(PIECES) as usize * 8;
-        let len = self.end.map_or(contiguous, |end| contiguous.min(end));
-        let complete = self.end.is_some_and(|end| len >= end);
-        if self.done || !(complete || len >= needed(self.key.protocol, &self.bytes)) {
-            return Assembly::Nothing;
-        }
-        self.done = true;
-        let payload_len = if self.whole > 0 {
-            self.whole
-        } else {
-            seen_to.max(len)
-        };
-        Assembly::Header {
-            bytes: self.bytes,
-            len,
-            payload_len,
-        }
+    fn known(&self, serial: u64, contradicted: bool) -> Option<Known> {
+        let run = self.seen.trailing_ones() as usize;
+        (run > 0 && !self.done).then_some(Known {
+            serial,
+            protocol: self.protocol,
+            head: self.head,
+            run,
+            len: self.reach,
+            is_whole: self.is_end && run == self.reach,
+            pieces: self.pieces,
+            contradicted,
+        })
     }
-}
-
-/// How many bytes decide about a datagram of this protocol.
-fn needed(protocol: u8, bytes: &[u8; KEPT]) -> usize {
-    const TCP: u8 = 6;
-    const SCTP: u8 = 132;
-    match protocol {
-        // The options tell tools apart, so the whole header is waited for.
-        TCP => (usize::from(bytes[12] >> 4) * 4).max(20),
-        SCTP => 32,
-        _ => 8,
-    }
-}
-
-/// Not keyed: the store is small and fixed, so colliding fragments only push out one another.
-fn set_of(key: Key) -> usize {
-    let mixed = (key.src.bits() ^ key.dst.bits().rotate_left(17)) as u64
-        ^ u64::from(key.id).rotate_left(32)
-        ^ u64::from(key.protocol);
-    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize % SETS
 }

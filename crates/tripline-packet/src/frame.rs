@@ -24,7 +24,7 @@ pub enum LinkType {
     Null,
     /// Ethernet (1).
     Ethernet,
-    /// PPP, with or without HDLC framing (9, 50).
+    /// PPP, with or without HDLC framing, or Cisco's HDLC (9, 50, 104).
     Ppp,
     /// PPPoE session packets without Ethernet (51).
     PppEther,
@@ -44,7 +44,7 @@ impl LinkType {
         match number {
             0 | 108 => Self::Null,
             1 => Self::Ethernet,
-            9 | 50 => Self::Ppp,
+            9 | 50 | 104 => Self::Ppp,
             51 => Self::PppEther,
             12 | 14 | 101 | 228 | 229 => Self::RawIp,
             113 => Self::LinuxSll,

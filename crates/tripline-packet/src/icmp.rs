@@ -1,86 +1,109 @@
-//! ICMP (RFC 792), ICMPv6 (RFC 4443), and the packet that an error quotes.
+//! ICMP (RFC 792) and ICMPv6 (RFC 4443), with the packets that errors quote and the targets of
+//! neighbour discovery (RFC 4861).
 
-use crate::bytes::Bytes;
-use crate::transport::number;
-use crate::{Addr, Body, Icmp, Malformed, Quoted, Transport, ip};
+use crate::extent::{Extent, Tail, be16, be32};
+use crate::ip::{self, protocol, v6_addr};
+use crate::malformed::{Malformed, Tally, Unread};
+use crate::transport::saturated;
+use crate::{Addr, Icmp, Quoted, Transport};
 
-/// Reads an ICMP message of either version.
-pub(crate) fn icmp(bytes: Bytes<'_>, claimed: usize, v6: bool) -> Result<Body, Malformed> {
-    let (Some(kind), Some(code)) = (bytes.u8(0), bytes.u8(1)) else {
-        return Err(if claimed > bytes.len() {
-            Malformed::CutBySnapLength
-        } else {
-            Malformed::TransportTruncated
-        });
-    };
-    let numbered = if v6 {
-        matches!(kind, 128 | 129)
+const HEADER: usize = 8;
+const NEIGHBOUR_SOLICITATION: u8 = 135;
+const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
+
+/// Reads an ICMP message; `v4` tells which of the two numberings its type is of.
+pub(crate) fn read(message: Extent<'_>, v4: bool, tally: &mut Tally) -> Result<Icmp, Unread> {
+    let (header, rest) = message.split::<HEADER>(Malformed::IcmpTruncated)?;
+    let kind = header[0];
+    let (id, seq) = if has_id(kind, v4) {
+        (
+            u16::from_be_bytes([header[4], header[5]]),
+            u16::from_be_bytes([header[6], header[7]]),
+        )
     } else {
-        matches!(kind, 0 | 8 | 13..=18)
+        (0, 0)
     };
-    let field = |at| {
-        if numbered {
-            bytes.u16(at).unwrap_or(0)
-        } else {
-            0
+    let target = match (v4, kind) {
+        (false, NEIGHBOUR_SOLICITATION | NEIGHBOUR_ADVERTISEMENT) => {
+            let (target, _) = rest.split::<16>(Malformed::NeighbourTruncated)?;
+            v6_addr(target, 0).ok_or(Malformed::MappedAddress)?
         }
+        _ => Addr::UNSPECIFIED,
     };
-    let neighbour = v6 && matches!(kind, 135 | 136);
-    let target = if neighbour {
-        bytes.u128(8).map(Addr::from_bits)
-    } else {
-        None
-    };
-    let is_error = if v6 {
-        kind < 128
-    } else {
-        matches!(kind, 3 | 4 | 5 | 11 | 12)
-    };
-    let quoted = if is_error {
-        bytes.from(8).and_then(|inner| quoted(inner, v6))
-    } else {
-        None
-    };
-    Ok(Body::Icmp(Icmp {
+    Ok(Icmp {
         kind,
-        code,
-        id: field(4),
-        seq: field(6),
-        payload_len: claimed.saturating_sub(8).min(0xffff) as u16,
-        target: target.unwrap_or_default(),
-        quoted,
+        code: header[1],
+        id,
+        seq,
+        payload_len: saturated(rest.len),
+        target,
+        quoted: if is_error(kind, v4) {
+            quoted(rest, tally)?
+        } else {
+            None
+        },
+    })
+}
+
+/// Echo, timestamp, information and address mask, request and reply.
+fn has_id(kind: u8, v4: bool) -> bool {
+    if v4 {
+        matches!(kind, 0 | 8 | 13..=18)
+    } else {
+        matches!(kind, 128 | 129)
+    }
+}
+
+/// Unreachable, quench, redirect, time exceeded, parameter problem; in ICMPv6 also too big.
+fn is_error(kind: u8, v4: bool) -> bool {
+    if v4 {
+        matches!(kind, 3 | 4 | 5 | 11 | 12)
+    } else {
+        matches!(kind, 1..=4)
+    }
+}
+
+fn quoted(rest: Extent<'_>, tally: &mut Tally) -> Result<Option<Quoted>, Unread> {
+    let Some(quote) = ip::quote(rest.data) else {
+        return match rest.tail {
+            Tail::Partial => Err(Unread::Incomplete),
+            Tail::Cut => Ok(None),
+            Tail::Whole => {
+                tally.note(Malformed::IcmpQuote);
+                Ok(None)
+            }
+        };
+    };
+    let data = quote.transport;
+    let is_tcp = quote.protocol == protocol::TCP;
+    Ok(Some(Quoted {
+        src: quote.src,
+        dst: quote.dst,
+        transport: transport(quote.protocol, data),
+        seq: be32(data, 4).filter(|_| is_tcp).unwrap_or(0),
     }))
 }
 
-/// The quoted packet. Routers may cut it after 8 bytes of transport, so only ports and the TCP
-/// sequence number are certain.
-fn quoted(bytes: Bytes<'_>, v6: bool) -> Option<Quoted> {
-    let packet = if v6 { ip::v6(bytes) } else { ip::v4(bytes) }.ok()?;
-    let (src, dst) = (packet.src, packet.dst);
-    let later = packet.fragment.is_some_and(|fragment| fragment.offset > 0);
-    let other = Transport::Other {
-        protocol: packet.protocol,
+fn transport(protocol: u8, data: &[u8]) -> Transport {
+    let cut_off = Transport::Other { protocol };
+    if matches!(protocol, protocol::ICMP | protocol::ICMPV6) {
+        return match data.first() {
+            Some(&kind) => Transport::Icmp {
+                kind,
+                id: be16(data, 4)
+                    .filter(|_| has_id(kind, protocol == protocol::ICMP))
+                    .unwrap_or(0),
+            },
+            None => cut_off,
+        };
+    }
+    let (Some(src_port), Some(dst_port)) = (be16(data, 0), be16(data, 2)) else {
+        return cut_off;
     };
-    let inner = packet.payload;
-    let ports = inner.u16(0).zip(inner.u16(2)).filter(|_| !later);
-    let transport = match (packet.protocol, ports) {
-        (number::TCP, Some((src_port, dst_port))) => Transport::Tcp { src_port, dst_port },
-        (number::UDP, Some((src_port, dst_port))) => Transport::Udp { src_port, dst_port },
-        (number::SCTP, Some((src_port, dst_port))) => Transport::Sctp { src_port, dst_port },
-        (number::ICMP | number::ICMPV6, Some(_)) => Transport::Icmp {
-            kind: inner.u8(0).unwrap_or(0),
-            id: inner.u16(4).unwrap_or(0),
-        },
-        _ => other,
-    };
-    let seq = match transport {
-        Transport::Tcp { .. } => inner.u32(4).unwrap_or(0),
-        _ => 0,
-    };
-    Some(Quoted {
-        src,
-        dst,
-        transport,
-        seq,
-    })
+    match protocol {
+        protocol::TCP => Transport::Tcp { src_port, dst_port },
+        protocol::UDP => Transport::Udp { src_port, dst_port },
+        protocol::SCTP => Transport::Sctp { src_port, dst_port },
+        _ => cut_off,
+    }
 }

@@ -1,149 +1,308 @@
-//! IPv4 (RFC 791) and IPv6 (RFC 8200) headers.
+//! IPv4 and IPv6 headers, and the headers that may stand between them and the transport.
 
-use crate::bytes::Bytes;
-use crate::{Addr, Malformed};
+use crate::extent::{Extent, Tail, be16};
+use crate::malformed::{Malformed, Tally, Unread};
+use crate::{Addr, Packet};
 
-/// An IP packet after its headers.
+/// IP protocol numbers (IANA) that are read.
+pub(crate) mod protocol {
+    pub(crate) const HOP_BY_HOP: u8 = 0;
+    pub(crate) const ICMP: u8 = 1;
+    pub(crate) const IPV4: u8 = 4;
+    pub(crate) const TCP: u8 = 6;
+    pub(crate) const UDP: u8 = 17;
+    pub(crate) const IPV6: u8 = 41;
+    pub(crate) const ROUTING: u8 = 43;
+    pub(crate) const FRAGMENT: u8 = 44;
+    pub(crate) const GRE: u8 = 47;
+    pub(crate) const AUTHENTICATION: u8 = 51;
+    pub(crate) const ICMPV6: u8 = 58;
+    pub(crate) const DESTINATION: u8 = 60;
+    pub(crate) const SCTP: u8 = 132;
+}
+
+/// Extension headers of one packet. RFC 8200 section 4.1 has a place for seven.
+const MAX_EXTENSIONS: usize = 8;
+/// Ethernet fills an empty IPv6 packet up to 46 bytes.
+const IPV6_PADDING: usize = 6;
+
+/// What an IP packet carries.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ip<'a> {
-    pub(crate) src: Addr,
-    pub(crate) dst: Addr,
-    pub(crate) ttl: u8,
-    pub(crate) dont_fragment: bool,
-    pub(crate) identification: u16,
-    /// Protocol of the payload.
+pub(crate) struct Payload<'a> {
     pub(crate) protocol: u8,
-    /// Captured payload, without padding of the link.
-    pub(crate) payload: Bytes<'a>,
-    /// Length of the payload according to the header.
-    pub(crate) payload_len: usize,
-    /// Where the payload belongs, if it is a fragment.
+    pub(crate) rest: Extent<'a>,
+    /// Set for a piece of a larger datagram; `rest` is then that piece.
     pub(crate) fragment: Option<Fragment>,
 }
 
-/// The fragment fields.
+/// Where a piece belongs (RFC 791, RFC 8200 section 4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fragment {
-    pub(crate) id: u32,
     /// In bytes.
-    pub(crate) offset: u32,
+    pub(crate) offset: usize,
+    /// Is this not the last piece?
     pub(crate) more: bool,
+    pub(crate) id: u32,
 }
 
-pub(crate) fn v4(bytes: Bytes<'_>) -> Result<Ip<'_>, Malformed> {
-    let head: [u8; 20] = bytes.array(0).ok_or(Malformed::IpTruncated)?;
-    if head[0] >> 4 != 4 {
-        return Err(Malformed::IpVersion);
+/// Reads an IPv4 header (RFC 791) into the draft.
+#[inline]
+pub(crate) fn ipv4<'a>(
+    packet: Extent<'a>,
+    draft: &mut Packet,
+    tally: &mut Tally,
+) -> Result<Payload<'a>, Unread> {
+    let (header, _) = packet.split::<20>(Malformed::Ipv4Truncated)?;
+    if header[0] >> 4 != 4 {
+        return Err(Malformed::IpVersion.into());
     }
-    let header = usize::from(head[0] & 0xf) * 4;
-    if header < 20 {
-        return Err(Malformed::Ipv4HeaderLength);
+    let header_len = usize::from(header[0] & 0x0f) * 4;
+    if header_len < 20 || packet.is_exceeded_by(header_len) {
+        return Err(Malformed::Ipv4HeaderLength.into());
     }
-    let total = match u16::from_be_bytes([head[2], head[3]]) {
-        // Segmentation offload leaves zero: the rest of the frame is meant.
-        0 => bytes.len(),
-        total => usize::from(total),
+    let total_len = match usize::from(u16::from_be_bytes([header[2], header[3]])) {
+        // Written by the card after the capture (TCP segmentation offload): up to the end.
+        0 => packet.len,
+        len if len < header_len => return Err(Malformed::Ipv4TotalLength.into()),
+        len => len,
     };
-    if total < header {
-        return Err(Malformed::Ipv4TotalLength);
+    note_length(packet, total_len, tally);
+    draft.src = v4_addr([header[12], header[13], header[14], header[15]]);
+    draft.dst = v4_addr([header[16], header[17], header[18], header[19]]);
+    draft.ttl = header[8];
+    draft.ip_id = u16::from_be_bytes([header[4], header[5]]);
+    let place = u16::from_be_bytes([header[6], header[7]]);
+    draft.dont_fragment = place & 0x4000 != 0;
+    let rest = packet
+        .first(total_len)
+        .skip(header_len, Malformed::Ipv4HeaderLength)?;
+    match v4_fragment(place, draft.ip_id) {
+        None => Ok(behind_v4(header[9], rest)),
+        fragment => Ok(Payload {
+            protocol: header[9],
+            rest,
+            fragment,
+        }),
     }
-    let captured = bytes.0.get(..total.min(bytes.len())).unwrap_or(bytes.0);
-    let payload = captured.get(header..).ok_or(Malformed::IpTruncated)?;
-    let flags = u16::from_be_bytes([head[6], head[7]]);
-    let identification = u16::from_be_bytes([head[4], head[5]]);
-    let (more, offset) = (flags & 0x2000 != 0, u32::from(flags & 0x1fff) * 8);
-    let fragment = (more || offset > 0).then_some(Fragment {
-        id: identification.into(),
-        offset,
-        more,
-    });
-    Ok(Ip {
-        src: Addr::from_v4_bits(u32::from_be_bytes([head[12], head[13], head[14], head[15]])),
-        dst: Addr::from_v4_bits(u32::from_be_bytes([head[16], head[17], head[18], head[19]])),
-        ttl: head[8],
-        dont_fragment: flags & 0x4000 != 0,
-        identification,
-        protocol: head[9],
-        payload: Bytes(payload),
-        payload_len: total - header,
-        fragment,
+}
+
+/// What follows an IPv4 header, through an authentication header.
+#[inline]
+pub(crate) fn behind_v4(protocol: u8, rest: Extent<'_>) -> Payload<'_> {
+    let as_it_is = (protocol, rest);
+    let (protocol, rest) = match protocol {
+        // One that cannot be read may be a try whether the protocol is answered.
+        protocol::AUTHENTICATION => authentication(rest).unwrap_or(as_it_is),
+        _ => as_it_is,
+    };
+    Payload {
+        protocol,
+        rest,
+        fragment: None,
+    }
+}
+
+#[inline]
+fn v4_addr(bytes: [u8; 4]) -> Addr {
+    Addr::from_v4_bits(u32::from_be_bytes(bytes))
+}
+
+#[inline]
+fn v4_fragment(place: u16, id: u16) -> Option<Fragment> {
+    const MORE: u16 = 0x2000;
+    const OFFSET: u16 = 0x1fff;
+    (place & (MORE | OFFSET) != 0).then(|| Fragment {
+        offset: usize::from(place & OFFSET) * 8,
+        more: place & MORE != 0,
+        id: id.into(),
     })
 }
 
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const AUTHENTICATION: u8 = 51;
-const DESTINATION: u8 = 60;
-const MOBILITY: u8 = 135;
-const HIP: u8 = 139;
-const SHIM6: u8 = 140;
-/// Extension headers that are followed. Honest packets have one or two.
-const MOST_EXTENSIONS: usize = 12;
-
-pub(crate) fn v6(bytes: Bytes<'_>) -> Result<Ip<'_>, Malformed> {
-    let head: [u8; 40] = bytes.array(0).ok_or(Malformed::IpTruncated)?;
-    if head[0] >> 4 != 6 {
-        return Err(Malformed::IpVersion);
+/// A length that leads out of the frame is a lie or a damaged frame. Hosts drop it; what is there is
+/// read all the same, because captures are often cut by tools that forget the length on the wire.
+#[inline]
+fn note_length(packet: Extent<'_>, claimed: usize, tally: &mut Tally) {
+    if packet.is_exceeded_by(claimed) {
+        tally.note(Malformed::IpLengthBeyondFrame);
     }
-    let claimed = match u16::from_be_bytes([head[4], head[5]]) {
-        // A jumbogram (RFC 2675) or offloading: the rest of the frame is meant.
-        0 if head[6] == HOP_BY_HOP || bytes.len() > 40 + 8 => bytes.len() - 40,
-        len => usize::from(len),
-    };
-    let address = |at| Addr::from_bits(bytes.u128(at).unwrap_or_default());
-    let captured = bytes
-        .0
-        .get(40..(40 + claimed).min(bytes.len()))
-        .unwrap_or_default();
-    let mut ip = Ip {
-        src: address(8),
-        dst: address(24),
-        ttl: head[7],
-        dont_fragment: false,
-        identification: 0,
-        protocol: head[6],
-        payload: Bytes(captured),
-        payload_len: claimed,
-        fragment: None,
-    };
-    extensions(&mut ip)?;
-    Ok(ip)
 }
 
-/// Steps over the extension headers.
-fn extensions(ip: &mut Ip<'_>) -> Result<(), Malformed> {
-    for _ in 0..MOST_EXTENSIONS {
-        let bytes = ip.payload;
-        let len = match ip.protocol {
-            HOP_BY_HOP | ROUTING | DESTINATION | MOBILITY | HIP | SHIM6 => {
-                bytes.u8(1).map(|len| (usize::from(len) + 1) * 8)
+/// Reads an IPv6 header (RFC 8200) and its extension headers into the draft.
+#[inline]
+pub(crate) fn ipv6<'a>(
+    packet: Extent<'a>,
+    draft: &mut Packet,
+    tally: &mut Tally,
+) -> Result<Payload<'a>, Unread> {
+    let (header, rest) = packet.split::<40>(Malformed::Ipv6Truncated)?;
+    if header[0] >> 4 != 6 {
+        return Err(Malformed::IpVersion.into());
+    }
+    draft.src = v6_addr(header, 8).ok_or(Malformed::MappedAddress)?;
+    draft.dst = v6_addr(header, 24).ok_or(Malformed::MappedAddress)?;
+    draft.ttl = header[7];
+    draft.ip_id = 0;
+    draft.dont_fragment = false;
+    let payload_len = match usize::from(u16::from_be_bytes([header[4], header[5]])) {
+        // A jumbogram (RFC 2675) or segmentation offload, unless it is just padding.
+        0 if rest.len > IPV6_PADDING => rest.len,
+        len => len,
+    };
+    note_length(rest, payload_len, tally);
+    extensions(header[6], rest.first(payload_len))
+}
+
+/// The IPv6 address at an offset; `None` for an IPv4-mapped one. Those never belong on a wire
+/// (RFC 6890 section 2.2.3), and here one would pass for the IPv4 address itself.
+#[inline]
+pub(crate) fn v6_addr(header: &[u8], at: usize) -> Option<Addr> {
+    let bytes = header.get(at..)?.first_chunk::<16>()?;
+    let addr = Addr::from_bits(u128::from_be_bytes(*bytes));
+    (!addr.is_v4()).then_some(addr)
+}
+
+/// Walks IPv6 extension headers up to the transport, a fragment or something unknown.
+#[inline]
+pub(crate) fn extensions(mut next: u8, mut rest: Extent<'_>) -> Result<Payload<'_>, Unread> {
+    for _ in 0..MAX_EXTENSIONS {
+        // A header that is announced but has no byte: a probe for the protocol number itself.
+        let ends = rest.len == 0 && rest.tail != Tail::Partial;
+        match next {
+            _ if ends => break,
+            protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION => {
+                (next, rest) = extension(rest)?;
             }
-            AUTHENTICATION => bytes.u8(1).map(|len| (usize::from(len) + 2) * 4),
-            FRAGMENT => {
-                let (Some(place), Some(id)) = (bytes.u16(2), bytes.u32(4)) else {
-                    return Err(Malformed::Ipv6Extensions);
-                };
-                let (offset, more) = (u32::from(place & 0xfff8), place & 1 != 0);
-                // An atomic fragment (RFC 6946) is a whole packet.
-                if more || offset > 0 {
-                    ip.fragment = Some(Fragment { id, offset, more });
+            protocol::AUTHENTICATION => (next, rest) = authentication(rest)?,
+            protocol::FRAGMENT => {
+                let (header, behind) = rest.split::<8>(Malformed::ExtensionLength)?;
+                (next, rest) = (header[0], behind);
+                let fragment = v6_fragment(header);
+                if fragment.is_some() {
+                    return Ok(Payload {
+                        protocol: next,
+                        rest,
+                        fragment,
+                    });
                 }
-                Some(8)
             }
-            _ => return Ok(()),
-        };
-        // Protocol scans send extension headers with nothing behind: say so, not more.
-        let (Some(next), Some(len)) = (bytes.u8(0), len) else {
-            return Err(Malformed::Ipv6Extensions);
-        };
-        ip.payload = bytes.from(len).ok_or(Malformed::Ipv6Extensions)?;
-        ip.payload_len = ip.payload_len.saturating_sub(len);
-        ip.protocol = next;
-        // What follows the header of a later fragment is data.
-        if ip.fragment.is_some_and(|fragment| fragment.offset > 0) {
-            return Ok(());
+            _ => break,
         }
     }
-    Err(Malformed::Ipv6Extensions)
+    if is_extension(next) && rest.len > 0 {
+        return Err(Malformed::ExtensionHeaders.into());
+    }
+    Ok(Payload {
+        protocol: next,
+        rest,
+        fragment: None,
+    })
+}
+
+/// `None` for an "atomic" fragment, which is whole (RFC 6946).
+fn v6_fragment(header: &[u8; 8]) -> Option<Fragment> {
+    let place = u16::from_be_bytes([header[2], header[3]]);
+    let more = place & 1 != 0;
+    (place & 0xfff8 != 0 || more).then(|| Fragment {
+        offset: usize::from(place & 0xfff8),
+        more,
+        id: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
+    })
+}
+
+const fn is_extension(next: u8) -> bool {
+    matches!(
+        next,
+        protocol::HOP_BY_HOP
+            | protocol::ROUTING
+            | protocol::FRAGMENT
+            | protocol::AUTHENTICATION
+            | protocol::DESTINATION
+    )
+}
+
+/// Hop-by-hop, routing and destination options share their form: next header, length in units of
+/// 8 bytes without the first 8.
+fn extension(rest: Extent<'_>) -> Result<(u8, Extent<'_>), Unread> {
+    let (header, _) = rest.split::<2>(Malformed::ExtensionLength)?;
+    let behind = rest.skip((usize::from(header[1]) + 1) * 8, Malformed::ExtensionLength)?;
+    Ok((header[0], behind))
+}
+
+/// RFC 4302: length in units of 4 bytes without the first 8; at least the 12 fixed bytes.
+fn authentication(rest: Extent<'_>) -> Result<(u8, Extent<'_>), Unread> {
+    let (header, _) = rest.split::<2>(Malformed::ExtensionLength)?;
+    if header[1] < 1 {
+        return Err(Malformed::ExtensionLength.into());
+    }
+    let behind = rest.skip((usize::from(header[1]) + 2) * 4, Malformed::ExtensionLength)?;
+    Ok((header[0], behind))
+}
+
+/// The transport of a packet that an ICMP error quotes, of which rarely more than the beginning is
+/// there: the protocol, and its first bytes if they belong to it.
+pub(crate) struct Quote<'a> {
+    pub(crate) src: Addr,
+    pub(crate) dst: Addr,
+    pub(crate) protocol: u8,
+    pub(crate) transport: &'a [u8],
+}
+
+/// Reads the headers of a quoted packet. Its length fields are not believed: many stacks change them
+/// in the quote (nmap tells systems apart by that).
+pub(crate) fn quote(data: &[u8]) -> Option<Quote<'_>> {
+    match data.first()? >> 4 {
+        4 => quote_v4(data),
+        6 => quote_v6(data),
+        _ => None,
+    }
+}
+
+fn quote_v4(data: &[u8]) -> Option<Quote<'_>> {
+    let header = data.first_chunk::<20>()?;
+    let header_len = usize::from(header[0] & 0x0f) * 4;
+    let place = be16(header, 6)?;
+    let is_first = v4_fragment(place, 0).is_none_or(|fragment| fragment.offset == 0);
+    let transport = match data.get(header_len..) {
+        Some(transport) if is_first && header_len >= 20 => transport,
+        _ => &[],
+    };
+    Some(Quote {
+        src: v4_addr([header[12], header[13], header[14], header[15]]),
+        dst: v4_addr([header[16], header[17], header[18], header[19]]),
+        protocol: header[9],
+        transport,
+    })
+}
+
+fn quote_v6(data: &[u8]) -> Option<Quote<'_>> {
+    let header = data.first_chunk::<40>()?;
+    let rest = Extent {
+        data: &data[40..],
+        len: data.len() - 40,
+        tail: Tail::Whole,
+    };
+    let (protocol, transport) = quoted_transport(header[6], rest);
+    Some(Quote {
+        src: v6_addr(header, 8)?,
+        dst: v6_addr(header, 24)?,
+        protocol,
+        transport,
+    })
+}
+
+fn quoted_transport<'a>(next: u8, rest: Extent<'a>) -> (u8, &'a [u8]) {
+    let at_end = |payload: Payload<'a>| match payload.fragment {
+        // The options for the destination of the whole may follow in the first piece.
+        Some(Fragment { offset: 0, .. }) => extensions(payload.protocol, payload.rest),
+        _ => Ok(payload),
+    };
+    match extensions(next, rest).and_then(at_end) {
+        Ok(Payload {
+            protocol,
+            rest,
+            fragment: None,
+        }) => (protocol, rest.data),
+        Ok(payload) => (payload.protocol, &[]),
+        Err(_) => (next, &[]),
+    }
 }

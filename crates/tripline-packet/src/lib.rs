@@ -12,8 +12,11 @@
 #![forbid(unsafe_code)]
 
 mod addr;
-mod bytes;
+mod answer;
+mod arp;
 mod decoder;
+mod dns;
+mod extent;
 mod fragment;
 mod frame;
 mod hint;
@@ -22,6 +25,7 @@ mod ip;
 mod link;
 mod malformed;
 mod packet;
+mod tcp_options;
 mod time;
 mod transport;
 mod tunnel;

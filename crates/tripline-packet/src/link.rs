@@ -1,223 +1,241 @@
-//! Link layers: from the first header of a frame to the network layer.
+//! Link headers: everything in front of IP and ARP that is no tunnel.
 
-use crate::bytes::Bytes;
-use crate::{Frame, LinkType, Malformed};
+use crate::extent::{Extent, be16};
+use crate::malformed::{Malformed, Skipped, Unread};
+use crate::{LinkType, Packet};
 
-/// `EtherType` of IPv4.
-pub(crate) const IPV4: u16 = 0x0800;
-/// `EtherType` of ARP.
-pub(crate) const ARP: u16 = 0x0806;
-/// `EtherType` of IPv6.
-pub(crate) const IPV6: u16 = 0x86dd;
-const MPLS_UNICAST: u16 = 0x8847;
-const MPLS_MULTICAST: u16 = 0x8848;
+/// The network layer that a link header leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Network {
+    Ipv4,
+    Ipv6,
+    Arp,
+}
+
+/// The network layer and its bytes.
+pub(crate) type Opened<'a> = Result<(Network, Extent<'a>), Unread>;
+
+/// VLAN tags and LLC headers of one frame. Two tags are common, three exist.
+const MAX_TAGS: usize = 8;
+/// Labels of an MPLS stack; segment routing (RFC 8491) announces limits around 10.
+const MAX_LABELS: usize = 16;
+
+// EtherTypes (IEEE registration authority).
+const IPV4: u16 = 0x0800;
+const ARP: u16 = 0x0806;
+const IPV6: u16 = 0x86dd;
+const CUSTOMER_TAG: u16 = 0x8100;
+const SERVICE_TAG: u16 = 0x88a8;
+/// `QinQ` before IEEE 802.1ad gave it a number of its own.
+const OLD_QINQ: [u16; 2] = [0x9100, 0x9200];
+const MPLS: [u16; 2] = [0x8847, 0x8848];
+const PPPOE_DISCOVERY: u16 = 0x8863;
 const PPPOE_SESSION: u16 = 0x8864;
-/// Transparent Ethernet bridging, in GRE and GENEVE.
-pub(crate) const BRIDGED: u16 = 0x6558;
-/// PPP in GRE (PPTP).
-pub(crate) const PPP: u16 = 0x880b;
+/// Up to here the field is the length of an IEEE 802.3 frame, and LLC follows.
+const MAX_802_3_LENGTH: u16 = 1_500;
 
-/// The network layer of a frame.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Network<'a> {
-    /// What follows, as an `EtherType`.
-    pub(crate) ethertype: u16,
-    pub(crate) bytes: Bytes<'a>,
-    pub(crate) src_mac: [u8; 6],
-    pub(crate) multicast: bool,
-}
+/// Hardware types of Linux cooked headers (`ARPHRD_*` of `linux/if_arp.h`).
+const ARPHRD_ETHER: u16 = 1;
+/// Here the protocol field is no `EtherType`: 802.11 with radio headers, netlink.
+const ARPHRD_UNREAD: [u16; 4] = [801, 802, 803, 824];
 
-/// Headers of one kind that are followed before it is called a lie: VLAN tags and MPLS labels.
-const MOST_TAGS: usize = 8;
-
-/// Opens the link layer of a frame. `None`: a link type or protocol that holds no IP.
-pub(crate) fn open<'a>(frame: &Frame<'a>) -> Result<Option<Network<'a>>, Malformed> {
-    let bytes = Bytes(frame.data);
-    match frame.link {
-        LinkType::Ethernet => ethernet(bytes),
-        LinkType::RawIp => raw_ip(bytes),
-        LinkType::Null => null(bytes),
-        LinkType::LinuxSll => cooked(bytes, 14, 0, 4, 6, 16),
-        LinkType::LinuxSll2 => cooked(bytes, 0, 10, 11, 12, 20),
-        LinkType::Ppp => ppp(bytes),
-        LinkType::PppEther => pppoe(bytes),
-        LinkType::Other(_) => Ok(None),
+/// Opens the link header of a captured frame.
+#[inline]
+pub(crate) fn open<'a>(link: LinkType, frame: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
+    match link {
+        LinkType::Ethernet => ethernet(frame, draft),
+        LinkType::Null => null(frame),
+        LinkType::Ppp => hdlc(frame),
+        LinkType::PppEther => pppoe(frame),
+        LinkType::RawIp => raw_ip(frame),
+        LinkType::LinuxSll => cooked_v1(frame, draft),
+        LinkType::LinuxSll2 => cooked_v2(frame, draft),
+        LinkType::Other(_) => Err(Skipped::LinkType.into()),
     }
 }
 
-fn bare(ethertype: u16, bytes: Bytes<'_>) -> Network<'_> {
-    Network {
-        ethertype,
-        bytes,
-        src_mac: [0; 6],
-        multicast: false,
+/// An Ethernet frame, also one inside a tunnel.
+#[inline]
+pub(crate) fn ethernet<'a>(frame: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
+    let (header, rest) = frame.split::<14>(Malformed::TruncatedLink)?;
+    let [dst, .., _, _, _, _, _, _, _, _, _, kind_high, kind_low] = header;
+    draft.link_multicast = dst & 1 != 0;
+    draft.src_mac.copy_from_slice(&header[6..12]);
+    match u16::from_be_bytes([*kind_high, *kind_low]) {
+        IPV4 => Ok((Network::Ipv4, rest)),
+        other => ether_payload(other, rest),
     }
 }
 
-/// Ethernet II, 802.3 with LLC/SNAP, and whatever tags stand in between.
-pub(crate) fn ethernet(bytes: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    let (Some(dst), Some(src_mac), Some(ethertype)) = (bytes.u8(0), bytes.array(6), bytes.u16(12))
-    else {
-        return Err(Malformed::LinkTruncated);
-    };
-    let rest = bytes.from(14).ok_or(Malformed::LinkTruncated)?;
-    let network = tagged(ethertype, rest)?;
-    Ok(network.map(|network| Network {
-        src_mac,
-        multicast: dst & 1 == 1,
-        ..network
-    }))
+/// What an `EtherType` announces, through VLAN tags, LLC, MPLS and `PPPoE`.
+pub(crate) fn ether_payload(mut kind: u16, mut rest: Extent<'_>) -> Opened<'_> {
+    // A loop, not a recursion: each turn takes bytes, and their number is limited.
+    for _ in 0..=MAX_TAGS {
+        match kind {
+            IPV4 => return Ok((Network::Ipv4, rest)),
+            IPV6 => return Ok((Network::Ipv6, rest)),
+            ARP => return Ok((Network::Arp, rest)),
+            CUSTOMER_TAG | SERVICE_TAG => (kind, rest) = vlan(rest)?,
+            _ if OLD_QINQ.contains(&kind) => (kind, rest) = vlan(rest)?,
+            0..=MAX_802_3_LENGTH => (kind, rest) = llc(rest)?,
+            _ if MPLS.contains(&kind) => return mpls(rest),
+            PPPOE_SESSION => return pppoe(rest),
+            PPPOE_DISCOVERY => return Err(Skipped::PppoeDiscovery.into()),
+            _ => return Err(Skipped::EtherType.into()),
+        }
+    }
+    Err(Malformed::LinkTags.into())
 }
 
-/// Follows tags and labels until a network protocol or something else stands there.
-pub(crate) fn tagged(
-    mut ethertype: u16,
-    mut bytes: Bytes<'_>,
-) -> Result<Option<Network<'_>>, Malformed> {
-    for _ in 0..MOST_TAGS {
-        match ethertype {
-            IPV4 | IPV6 | ARP => return Ok(Some(bare(ethertype, bytes))),
-            // 802.1Q, 802.1ad and the older numbers for stacked tags.
-            0x8100 | 0x88a8 | 0x9100 | 0x9200 => {
-                ethertype = bytes.u16(2).ok_or(Malformed::LinkTruncated)?;
-                bytes = bytes.from(4).ok_or(Malformed::LinkTruncated)?;
+fn vlan(rest: Extent<'_>) -> Result<(u16, Extent<'_>), Unread> {
+    let (tag, rest) = rest.split::<4>(Malformed::TruncatedLink)?;
+    Ok((u16::from_be_bytes([tag[2], tag[3]]), rest))
+}
+
+/// IEEE 802.2 LLC, of which only IP (SAP 6) and SNAP with an `EtherType` (RFC 1042) are read.
+fn llc(rest: Extent<'_>) -> Result<(u16, Extent<'_>), Unread> {
+    let (header, behind) = rest.split::<3>(Malformed::TruncatedLink)?;
+    match header {
+        [0x06, 0x06, 0x03] => Ok((IPV4, behind)),
+        [0xaa, 0xaa, 0x03] => {
+            let (snap, behind) = behind.split::<5>(Malformed::TruncatedLink)?;
+            match snap {
+                // The second organisation code is that of bridges (IEEE 802.1H).
+                [0, 0, 0 | 0xf8, high, low] => Ok((u16::from_be_bytes([*high, *low]), behind)),
+                _ => Err(Skipped::Llc.into()),
             }
-            MPLS_UNICAST | MPLS_MULTICAST => return mpls(bytes),
-            PPPOE_SESSION => return pppoe(bytes),
-            // 802.3: a length stands in place of the type.
-            0..0x0600 => match snap(bytes) {
-                Some((inner, rest)) => (ethertype, bytes) = (inner, rest),
-                None => return Ok(None),
-            },
-            _ => return Ok(None),
+        }
+        _ => Err(Skipped::Llc.into()),
+    }
+}
+
+/// MPLS label stack (RFC 3032); the payload tells itself by its IP version.
+fn mpls(mut rest: Extent<'_>) -> Opened<'_> {
+    for _ in 0..MAX_LABELS {
+        let (label, behind) = rest.split::<4>(Malformed::TruncatedLink)?;
+        rest = behind;
+        if label[2] & 1 != 0 {
+            return by_version(rest, Skipped::MplsPayload.into());
         }
     }
-    Err(Malformed::LinkTooDeep)
+    Err(Malformed::MplsLabels.into())
 }
 
-/// LLC with SNAP and organisation code zero (RFC 1042): the `EtherType` and what follows.
-fn snap(bytes: Bytes<'_>) -> Option<(u16, Bytes<'_>)> {
-    if bytes.array::<6>(0)? != [0xaa, 0xaa, 3, 0, 0, 0] {
-        return None;
+/// `PPPoE` (RFC 2516). Its length field is not looked at: IP tells its own.
+fn pppoe(rest: Extent<'_>) -> Opened<'_> {
+    let (header, rest) = rest.split::<6>(Malformed::TruncatedLink)?;
+    match header {
+        [0x11, 0, ..] => ppp(rest),
+        // PADI, PADO, PADR, PADS, PADT: seen here only when the link type is PPPoE itself.
+        [0x11, 0x09 | 0x07 | 0x19 | 0x65 | 0xa7, ..] => Err(Skipped::PppoeDiscovery.into()),
+        _ => Err(Malformed::PppoeHeader.into()),
     }
-    let ethertype = bytes.u16(6).filter(|&ethertype| ethertype >= 0x0600)?;
-    Some((ethertype, bytes.from(8)?))
 }
 
-fn mpls(mut bytes: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    for _ in 0..MOST_TAGS {
-        let label = bytes.u32(0).ok_or(Malformed::LinkTruncated)?;
-        bytes = bytes.from(4).ok_or(Malformed::LinkTruncated)?;
-        if label & 0x100 != 0 {
-            // Nothing says what a label carries; the first nibble tells IP from the rest, as
-            // routers do for load balancing (RFC 4928).
-            return match bytes.u8(0).map(|first| first >> 4) {
-                Some(4 | 6) => raw_ip(bytes),
-                // A pseudowire control word, then Ethernet (RFC 4448).
-                Some(0) if bytes.len() > 4 + 14 => {
-                    ethernet(bytes.from(4).ok_or(Malformed::LinkTruncated)?)
-                }
-                _ => Ok(None),
-            };
+/// A serial link: PPP, or Cisco's HDLC with an `EtherType`, told apart by the address byte.
+fn hdlc(frame: Extent<'_>) -> Opened<'_> {
+    match frame.data {
+        [0x0f | 0x8f, 0, ..] => {
+            let (header, rest) = frame.split::<4>(Malformed::TruncatedLink)?;
+            ether_payload(u16::from_be_bytes([header[2], header[3]]), rest)
         }
-    }
-    Err(Malformed::LinkTooDeep)
-}
-
-fn pppoe(bytes: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    match (bytes.u8(0), bytes.u8(1)) {
-        // Version 1, type 1, code 0: session data (RFC 2516). Others are discovery.
-        (Some(0x11), Some(0)) => ppp_protocol(bytes.from(6).ok_or(Malformed::LinkTruncated)?),
-        (Some(_), Some(_)) => Ok(None),
-        _ => Err(Malformed::LinkTruncated),
+        _ => ppp(frame),
     }
 }
 
-/// PPP with or without the HDLC address and control bytes (RFC 1662).
-pub(crate) fn ppp(bytes: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    match bytes.array::<2>(0) {
-        Some([0xff, 3]) => ppp_protocol(bytes.from(2).ok_or(Malformed::LinkTruncated)?),
-        Some(_) => ppp_protocol(bytes),
-        None => Err(Malformed::LinkTruncated),
-    }
-}
-
-fn ppp_protocol(bytes: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    let first = bytes.u8(0).ok_or(Malformed::LinkTruncated)?;
-    // An odd first byte is a compressed protocol field (RFC 1661 section 6.5).
-    let (protocol, len) = match first & 1 {
-        1 => (u16::from(first), 1),
-        _ => (bytes.u16(0).ok_or(Malformed::LinkTruncated)?, 2),
+/// PPP (RFC 1661): the address and control bytes of RFC 1662 and the first byte of the protocol
+/// may be left out where both ends agreed on it.
+pub(crate) fn ppp(frame: Extent<'_>) -> Opened<'_> {
+    let rest = match frame.data {
+        [0xff, 0x03, ..] => frame.skip(2, Malformed::TruncatedLink)?,
+        _ => frame,
     };
-    let rest = bytes.from(len).ok_or(Malformed::LinkTruncated)?;
+    let (&[first], behind) = rest.split::<1>(Malformed::TruncatedLink)?;
+    let (protocol, rest) = if first & 1 == 1 {
+        (u16::from(first), behind)
+    } else {
+        let (field, behind) = rest.split::<2>(Malformed::TruncatedLink)?;
+        (u16::from_be_bytes(*field), behind)
+    };
     match protocol {
-        0x0021 => Ok(Some(bare(IPV4, rest))),
-        0x0057 => Ok(Some(bare(IPV6, rest))),
+        0x0021 => Ok((Network::Ipv4, rest)),
+        0x0057 => Ok((Network::Ipv6, rest)),
         0x0281 | 0x0283 => mpls(rest),
-        _ => Ok(None),
+        _ => Err(Skipped::PppControl.into()),
     }
 }
 
-/// IP without any link header: the version tells which.
-pub(crate) fn raw_ip(bytes: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    match bytes.u8(0).map(|first| first >> 4) {
-        Some(4) => Ok(Some(bare(IPV4, bytes))),
-        Some(6) => Ok(Some(bare(IPV6, bytes))),
-        Some(_) => Err(Malformed::IpVersion),
-        None => Err(Malformed::LinkTruncated),
+fn raw_ip(frame: Extent<'_>) -> Opened<'_> {
+    by_version(frame, Malformed::IpVersion.into())
+}
+
+fn by_version(rest: Extent<'_>, neither: Unread) -> Opened<'_> {
+    match rest.data.first().map(|byte| byte >> 4) {
+        Some(4) => Ok((Network::Ipv4, rest)),
+        Some(6) => Ok((Network::Ipv6, rest)),
+        Some(_) => Err(neither),
+        None => Err(rest.short(1, Malformed::TruncatedLink)),
     }
 }
 
-/// BSD loopback: an address family in the byte order of the capturing host.
-fn null(bytes: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    let family = bytes.u32(0).ok_or(Malformed::LinkTruncated)?;
-    let rest = bytes.from(4).ok_or(Malformed::LinkTruncated)?;
-    let family = if family > 0xffff {
-        family.swap_bytes()
-    } else {
-        family
+/// BSD loopback. The family is in the byte order of the capturing host (`OpenBSD`: network order),
+/// and `AF_INET6` has a number of its own on nearly every system.
+fn null(frame: Extent<'_>) -> Opened<'_> {
+    let (field, rest) = frame.split::<4>(Malformed::TruncatedLink)?;
+    let family = match u32::from_le_bytes(*field) {
+        little @ 0..=0xffff => little,
+        _ => u32::from_be_bytes(*field),
     };
-    Ok(match family {
-        2 => Some(bare(IPV4, rest)),
-        // AF_INET6 of Linux, NetBSD/OpenBSD, FreeBSD and macOS.
-        10 | 24 | 28 | 30 => Some(bare(IPV6, rest)),
-        _ => None,
-    })
+    match family {
+        2 => Ok((Network::Ipv4, rest)),
+        // Linux 10, Windows 23, NetBSD and OpenBSD 24, FreeBSD 28, Darwin 30.
+        10 | 23 | 24 | 28 | 30 => Ok((Network::Ipv6, rest)),
+        _ => Err(Skipped::AddressFamily.into()),
+    }
 }
 
-/// Linux cooked captures; the arguments are the offsets of the fields.
-fn cooked(
-    bytes: Bytes<'_>,
-    protocol_at: usize,
-    kind_at: usize,
-    len_at: usize,
-    address_at: usize,
-    header: usize,
-) -> Result<Option<Network<'_>>, Malformed> {
-    let (Some(protocol), Some(rest)) = (bytes.u16(protocol_at), bytes.from(header)) else {
-        return Err(Malformed::LinkTruncated);
-    };
-    // Version 1 keeps packet type and address length in two bytes each, version 2 in one.
-    let narrow = kind_at != 0;
-    let kind = if narrow {
-        bytes.u8(kind_at).map(u16::from)
-    } else {
-        bytes.u16(kind_at)
-    };
-    let len = if narrow {
-        bytes.u8(len_at).map(u16::from)
-    } else {
-        bytes.u16(len_at)
-    };
-    let src_mac = match len {
-        Some(6) => bytes.array(address_at).unwrap_or_default(),
-        _ => [0; 6],
-    };
-    let multicast = matches!(kind, Some(1 | 2));
-    let network = tagged(protocol, rest)?;
-    Ok(network.map(|network| Network {
-        src_mac,
-        multicast,
-        ..network
-    }))
+/// Linux cooked v1: packet type, hardware type, address length, address (8), protocol.
+fn cooked_v1<'a>(frame: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
+    let (header, rest) = frame.split::<16>(Malformed::TruncatedLink)?;
+    let field = |at: usize| be16(header, at).unwrap_or(0);
+    cooked(draft, field(0), field(2), field(4), &header[6..12]);
+    cooked_payload(field(2), field(14), rest)
+}
+
+/// Linux cooked v2: protocol, reserved (2), interface (4), hardware type, packet type and address
+/// length in a byte each, address (8).
+fn cooked_v2<'a>(frame: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
+    let (header, rest) = frame.split::<20>(Malformed::TruncatedLink)?;
+    let field = |at: usize| be16(header, at).unwrap_or(0);
+    cooked(
+        draft,
+        header[10].into(),
+        field(8),
+        header[11].into(),
+        &header[12..18],
+    );
+    cooked_payload(field(8), field(0), rest)
+}
+
+fn cooked(draft: &mut Packet, sent_to: u16, hardware: u16, addr_len: u16, addr: &[u8]) {
+    const BROADCAST: u16 = 1;
+    const MULTICAST: u16 = 2;
+    draft.link_multicast = matches!(sent_to, BROADCAST | MULTICAST);
+    if hardware == ARPHRD_ETHER && addr_len == 6 {
+        draft.src_mac.copy_from_slice(addr);
+    }
+}
+
+fn cooked_payload(hardware: u16, protocol: u16, rest: Extent<'_>) -> Opened<'_> {
+    /// `ETH_P_802_2`: the capturing host saw a length instead of an `EtherType`.
+    const LLC: u16 = 0x0004;
+    if ARPHRD_UNREAD.contains(&hardware) {
+        return Err(Skipped::LinkType.into());
+    }
+    match protocol {
+        LLC => ether_payload(0, rest),
+        // Other small numbers are Linux' own (Novell, CAN, …), not lengths.
+        0..=MAX_802_3_LENGTH => Err(Skipped::EtherType.into()),
+        _ => ether_payload(protocol, rest),
+    }
 }

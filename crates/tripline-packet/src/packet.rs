@@ -28,10 +28,11 @@ pub struct Packet {
     pub tunnel_depth: u8,
     /// The transport header was put together from IP fragments.
     pub reassembled: bool,
-    /// Source address of the outermost Ethernet header, zero where the frame has none (cooked,
-    /// raw IP, …). Tells a router, which forwards for many, from a host.
+    /// Source address of the nearest Ethernet header around the packet (in a tunnel that carries
+    /// Ethernet the inner one), or the sender's address of a cooked header; zero where the frame
+    /// has none (raw IP, …). Tells a router, which forwards for many, from a host.
     pub src_mac: [u8; 6],
-    /// The frame was sent to a link-layer broadcast or multicast address (Ethernet, cooked).
+    /// It was sent to a link-layer broadcast or multicast address (the same header as `src_mac`).
     pub link_multicast: bool,
     /// What came after the IP header.
     pub body: Body,
@@ -76,7 +77,8 @@ pub struct Tcp {
     pub window: u16,
     /// Urgent pointer.
     pub urgent: u16,
-    /// Payload bytes according to the IP length (not to what was captured).
+    /// Payload bytes according to the IP length (not to what was captured); of a fragmented
+    /// datagram as far as its pieces were seen.
     pub payload_len: u16,
     /// Options; read only for segments that carry SYN or that lack ACK, empty for others.
     pub options: TcpOptions,
@@ -142,7 +144,8 @@ impl fmt::Debug for TcpFlags {
 pub struct TcpOptions {
     /// The kinds in their order, four bits each, first option in the lowest bits; at most 16.
     /// 1 end of list, 2 no-op, 3 MSS, 4 window scale, 5 SACK permitted, 6 SACK, 7 timestamps,
-    /// 8 any other kind; 0 ends the sequence.
+    /// 8 any other kind, 9 the rest of the options was not captured (snap length, or a fragment
+    /// still to come); 0 ends the sequence.
     pub layout: u64,
     /// Maximum segment size, 0 when absent.
     pub mss: u16,
@@ -161,7 +164,7 @@ pub struct Udp {
     pub src_port: u16,
     /// Destination port.
     pub dst_port: u16,
-    /// Payload bytes according to the IP length.
+    /// Payload bytes according to the IP length; of a fragmented datagram to the UDP length.
     pub payload_len: u16,
     /// The payload reads as an answer of the protocol that lives on the *source* port (DNS with
     /// QR set, NTP server mode, SNMP response, STUN success, …): a reply, never an attempt.
@@ -221,7 +224,8 @@ pub struct Icmp {
     pub id: u16,
     /// Sequence number of echo and timestamp messages, else 0.
     pub seq: u16,
-    /// Bytes after the 8-byte header according to the IP length.
+    /// Bytes after the 8-byte header according to the IP length; of a fragmented datagram as far
+    /// as its pieces were seen.
     pub payload_len: u16,
     /// Target of a neighbour solicitation or advertisement (RFC 4861), else unspecified.
     pub target: Addr,

@@ -1,154 +1,123 @@
 //! TCP, UDP and SCTP headers.
 
-use crate::bytes::Bytes;
-use crate::fragment::DECIDES;
-use crate::{Body, Malformed, Sctp, SctpChunk, Tcp, TcpFlags, TcpOptions, Udp};
+use crate::extent::{Extent, Tail};
+use crate::malformed::{Malformed, Tally, Unread};
+use crate::tcp_options;
+use crate::{Sctp, SctpChunk, Tcp, TcpFlags, Udp};
 
-/// IP protocol numbers.
-pub(crate) mod number {
-    pub(crate) const ICMP: u8 = 1;
-    pub(crate) const IPV4: u8 = 4;
-    pub(crate) const TCP: u8 = 6;
-    pub(crate) const UDP: u8 = 17;
-    pub(crate) const IPV6: u8 = 41;
-    pub(crate) const GRE: u8 = 47;
-    pub(crate) const ICMPV6: u8 = 58;
-    pub(crate) const SCTP: u8 = 132;
-}
+/// Ports, both numbers, header length and flags: what a segment must show to be of use.
+const TCP_USEFUL: usize = 14;
+const TCP_HEADER: usize = 20;
+const UDP_HEADER: usize = 8;
+/// The common header and the head of the first chunk.
+const SCTP_USEFUL: usize = 16;
 
-/// A header that was read, with what was wrong in it without spoiling it.
-pub(crate) type Read<T> = Result<(T, Option<Malformed>), Malformed>;
-
-/// What to say when a header does not fit: was it cut by the capture, or does the packet end?
-fn too_short(bytes: Bytes<'_>, claimed: usize) -> Malformed {
-    if claimed > bytes.len() {
-        Malformed::CutBySnapLength
-    } else {
-        Malformed::TransportTruncated
-    }
-}
-
-/// Reads a TCP header; `claimed` is the length of the segment according to the IP header. With a
-/// short snap length 14 bytes are enough to know ports, numbers and flags.
-pub(crate) fn tcp(bytes: Bytes<'_>, claimed: usize) -> Read<Body> {
-    let head: [u8; DECIDES] = match bytes.array(0) {
-        Some(head) if claimed >= 20 => head,
-        _ => return Err(too_short(bytes, claimed)),
+/// Reads a TCP header (RFC 9293); the second value is where the payload begins.
+#[inline]
+pub(crate) fn tcp(segment: Extent<'_>, tally: &mut Tally) -> Result<(Tcp, usize), Unread> {
+    let padded;
+    let header = match segment.data.first_chunk::<TCP_HEADER>() {
+        Some(header) => header,
+        None => {
+            padded = cut_tcp_header(segment)?;
+            &padded
+        }
     };
-    let header = usize::from(head[12] >> 4) * 4;
-    if header < 20 || header > claimed {
-        return Err(Malformed::TcpHeaderLength);
+    let header_len = usize::from(header[12] >> 4) * 4;
+    if header_len < TCP_HEADER || segment.is_exceeded_by(header_len) {
+        return Err(Malformed::TcpHeaderLength.into());
     }
-    let flags = TcpFlags(u16::from(head[12] & 0xf) << 8 | u16::from(head[13]));
+    let flags = TcpFlags(u16::from_be_bytes([header[12] & 0x0f, header[13]]));
     let mut tcp = Tcp {
-        src_port: u16::from_be_bytes([head[0], head[1]]),
-        dst_port: u16::from_be_bytes([head[2], head[3]]),
-        seq: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
-        ack: u32::from_be_bytes([head[8], head[9], head[10], head[11]]),
+        src_port: u16::from_be_bytes([header[0], header[1]]),
+        dst_port: u16::from_be_bytes([header[2], header[3]]),
+        seq: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
+        ack: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
         flags,
-        window: bytes.u16(14).unwrap_or(0),
-        urgent: bytes.u16(18).unwrap_or(0),
-        payload_len: (claimed - header).min(0xffff) as u16,
-        options: TcpOptions::default(),
+        window: u16::from_be_bytes([header[14], header[15]]),
+        urgent: u16::from_be_bytes([header[18], header[19]]),
+        payload_len: saturated(segment.len.saturating_sub(header_len)),
+        ..Tcp::default()
     };
-    let mut flaw = None;
-    if flags.0 & TcpFlags::SYN != 0 || flags.0 & TcpFlags::ACK == 0 {
-        let captured = header.min(bytes.len());
-        let (options, whole) = tcp_options(bytes.0.get(20..captured).unwrap_or_default());
-        tcp.options = options;
-        flaw = (!whole && captured == header).then_some(Malformed::TcpOptionLength);
+    // Tools show in what opens or probes; the options of running sessions tell nothing.
+    let tells_tools = flags.has(TcpFlags::SYN) || !flags.has(TcpFlags::ACK);
+    if tells_tools && header_len > TCP_HEADER {
+        tcp.options = tcp_options::read(segment.data, header_len, tally);
     }
-    Ok((Body::Tcp(tcp), flaw))
+    Ok((tcp, header_len))
 }
 
-/// Reads the options; false if one runs beyond the header.
-fn tcp_options(mut bytes: &[u8]) -> (TcpOptions, bool) {
-    let mut options = TcpOptions::default();
-    for at in 0..16 {
-        let Some((&kind, rest)) = bytes.split_first() else {
-            return (options, true);
-        };
-        let (code, len) = match kind {
-            0 => (1, 1),
-            1 => (2, 1),
-            _ => {
-                let Some(len) = rest.first().map(|&len| usize::from(len)) else {
-                    return (options, false);
-                };
-                let Some(value) = bytes.get(2..len).map(Bytes) else {
-                    return (options, false);
-                };
-                (tcp_option(kind, value, &mut options), len)
-            }
-        };
-        options.layout |= code << (4 * at);
-        if kind == 0 {
-            return (options, true);
-        }
-        bytes = bytes.get(len..).unwrap_or_default();
+/// What there is of a header that was cut off after the flags; the rest reads as zero.
+#[cold]
+fn cut_tcp_header(segment: Extent<'_>) -> Result<[u8; TCP_HEADER], Unread> {
+    let sent = segment.tail == Tail::Partial || segment.len >= TCP_HEADER;
+    if !sent || segment.data.len() < TCP_USEFUL {
+        return Err(segment.short(TCP_HEADER, Malformed::TcpTruncated));
     }
-    (options, true)
+    let mut padded = [0; TCP_HEADER];
+    for (to, from) in padded.iter_mut().zip(segment.data) {
+        *to = *from;
+    }
+    Ok(padded)
 }
 
-/// Notes the value of an option; returns the code of its kind.
-fn tcp_option(kind: u8, value: Bytes<'_>, options: &mut TcpOptions) -> u64 {
-    match kind {
-        2 => {
-            options.mss = value.u16(0).unwrap_or(0);
-            3
-        }
-        3 => {
-            options.window_scale = value.u8(0).unwrap_or(0);
-            4
-        }
-        4 => 5,
-        5 => 6,
-        8 => {
-            options.ts_value = value.u32(0).unwrap_or(0);
-            options.ts_echo = value.u32(4).unwrap_or(0);
-            7
-        }
-        _ => 8,
+/// Reads a UDP header (RFC 768); `is_response` is left to whoever reads the payload.
+#[inline]
+pub(crate) fn udp(datagram: Extent<'_>) -> Result<Udp, Unread> {
+    let (header, payload) = datagram.split::<UDP_HEADER>(Malformed::UdpTruncated)?;
+    let len = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    // Zero stands for more than the field can say (RFC 2675).
+    let is_jumbo = len == 0 && datagram.len > usize::from(u16::MAX);
+    if (len < UDP_HEADER && !is_jumbo) || datagram.is_exceeded_by(len) {
+        return Err(Malformed::UdpLength.into());
     }
-}
-
-/// Reads a UDP header.
-pub(crate) fn udp(bytes: Bytes<'_>, claimed: usize) -> Read<Udp> {
-    let head: [u8; 8] = match bytes.array(0) {
-        Some(head) if claimed >= 8 => head,
-        _ => return Err(too_short(bytes, claimed)),
+    let payload_len = match datagram.tail {
+        // Of a fragmented datagram only this header knows the length.
+        Tail::Partial => len.saturating_sub(UDP_HEADER),
+        Tail::Whole | Tail::Cut => payload.len,
     };
-    let len = usize::from(u16::from_be_bytes([head[4], head[5]]));
-    // Zero stands for "to the end" in jumbograms and behind offloading.
-    let sound = len == 0 || (8..=claimed).contains(&len);
-    let payload_len = if sound && len != 0 {
-        len - 8
-    } else {
-        claimed - 8
-    };
-    let udp = Udp {
-        src_port: u16::from_be_bytes([head[0], head[1]]),
-        dst_port: u16::from_be_bytes([head[2], head[3]]),
-        payload_len: payload_len.min(0xffff) as u16,
+    Ok(Udp {
+        src_port: u16::from_be_bytes([header[0], header[1]]),
+        dst_port: u16::from_be_bytes([header[2], header[3]]),
+        payload_len: saturated(payload_len),
         is_response: false,
-    };
-    Ok((udp, (!sound).then_some(Malformed::UdpLength)))
+    })
 }
 
-/// Reads an SCTP common header and its first chunk.
-pub(crate) fn sctp(bytes: Bytes<'_>, claimed: usize) -> Read<Body> {
-    let (Some(src_port), Some(dst_port), Some(tag)) = (bytes.u16(0), bytes.u16(2), bytes.u32(4))
-    else {
-        return Err(too_short(bytes, claimed));
+/// Reads an SCTP common header and the first chunk (RFC 9260 section 3).
+pub(crate) fn sctp(packet: Extent<'_>) -> Result<Sctp, Unread> {
+    const INIT: u8 = 1;
+    const INIT_ACK: u8 = 2;
+    /// An INIT chunk without parameters.
+    const INIT_LEN: usize = 20;
+    let (header, rest) = packet.split::<SCTP_USEFUL>(Malformed::SctpTruncated)?;
+    let kind = header[12];
+    let chunk_len = usize::from(u16::from_be_bytes([header[14], header[15]]));
+    let least = match kind {
+        INIT | INIT_ACK => INIT_LEN,
+        _ => 4,
     };
-    let Some(kind) = bytes.u8(12) else {
-        return Err(if claimed > bytes.len() {
-            Malformed::CutBySnapLength
-        } else {
-            Malformed::SctpChunk
-        });
+    if chunk_len < least || packet.is_exceeded_by(SCTP_USEFUL - 4 + chunk_len) {
+        return Err(Malformed::SctpChunk.into());
+    }
+    let mut sctp = Sctp {
+        src_port: u16::from_be_bytes([header[0], header[1]]),
+        dst_port: u16::from_be_bytes([header[2], header[3]]),
+        tag: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
+        chunk: sctp_chunk(kind),
+        init_tag: 0,
+        init_tsn: 0,
     };
-    let chunk = match kind {
+    // Initiate tag, window, stream counts, initial TSN; a cut capture may lack them.
+    if let (INIT | INIT_ACK, Some(init)) = (kind, rest.data.first_chunk::<16>()) {
+        sctp.init_tag = u32::from_be_bytes([init[0], init[1], init[2], init[3]]);
+        sctp.init_tsn = u32::from_be_bytes([init[12], init[13], init[14], init[15]]);
+    }
+    Ok(sctp)
+}
+
+fn sctp_chunk(kind: u8) -> SctpChunk {
+    match kind {
         0 | 64 => SctpChunk::Data,
         1 => SctpChunk::Init,
         2 => SctpChunk::InitAck,
@@ -159,19 +128,10 @@ pub(crate) fn sctp(bytes: Bytes<'_>, claimed: usize) -> Read<Body> {
         10 => SctpChunk::CookieEcho,
         11 => SctpChunk::CookieAck,
         other => SctpChunk::Other(other),
-    };
-    let opens = matches!(chunk, SctpChunk::Init | SctpChunk::InitAck);
-    let field = |at| if opens { bytes.u32(at).unwrap_or(0) } else { 0 };
-    let (init_tag, init_tsn) = (field(16), field(28));
-    Ok((
-        Body::Sctp(Sctp {
-            src_port,
-            dst_port,
-            tag,
-            chunk,
-            init_tag,
-            init_tsn,
-        }),
-        None,
-    ))
+    }
+}
+
+/// Lengths beyond 16 bits exist only as offloaded giants; for the detector "much" is enough.
+pub(crate) fn saturated(len: usize) -> u16 {
+    u16::try_from(len).unwrap_or(u16::MAX)
 }

@@ -1,118 +1,118 @@
-//! Tunnels: what stands inside GRE, VXLAN, GENEVE and IP in IP.
+//! Tunnel headers: what is inside GRE, VXLAN and GENEVE.
 
-use crate::bytes::Bytes;
-use crate::ip::Ip;
-use crate::link::{self, BRIDGED, IPV4, IPV6, Network, PPP};
-use crate::transport::number;
-use crate::{Malformed, Udp};
+use crate::Packet;
+use crate::extent::{Extent, be16};
+use crate::link::{self, Opened};
+use crate::malformed::{Malformed, Unread};
 
-/// Tunnels in tunnels that are opened.
-pub(crate) const MOST_DEPTH: u8 = 4;
+/// Tunnels inside each other that are opened. Real networks nest two, rarely three.
+pub(crate) const MAX_DEPTH: u8 = 4;
 
-const VXLAN: u16 = 4_789;
-/// Linux took this port before one was assigned.
-const VXLAN_LINUX: u16 = 8_472;
-const GENEVE: u16 = 6_081;
+/// UDP port of VXLAN (RFC 7348).
+pub(crate) const VXLAN_PORT: u16 = 4789;
+/// UDP port of GENEVE (RFC 8926).
+pub(crate) const GENEVE_PORT: u16 = 6081;
 
-/// Opens a tunnel that is an IP protocol.
-pub(crate) fn over_ip<'a>(ip: &Ip<'a>) -> Result<Option<Network<'a>>, Malformed> {
-    match ip.protocol {
-        number::IPV4 => Ok(bare(IPV4, ip.payload)),
-        number::IPV6 => Ok(bare(IPV6, ip.payload)),
-        number::GRE => gre(ip.payload),
-        _ => Ok(None),
-    }
-}
+/// `EtherType` of a bridged Ethernet frame ("transparent Ethernet bridging").
+const ETHERNET: u16 = 0x6558;
+/// `EtherType` of PPP.
+const PPP: u16 = 0x880b;
+/// `EtherType` of ERSPAN types I and II.
+const ERSPAN: u16 = 0x88be;
 
-/// A protocol scan sends the bare number with nothing behind it.
-fn bare(ethertype: u16, bytes: Bytes<'_>) -> Option<Network<'_>> {
-    (bytes.len() > 0).then_some(Network {
-        ethertype,
-        bytes,
-        src_mac: [0; 6],
-        multicast: false,
-    })
-}
-
-/// Opens a tunnel over UDP, if the datagram really is one: a probe at a tunnel's port is not.
-pub(crate) fn over_udp<'a>(
-    udp: &Udp,
-    payload: Bytes<'a>,
-) -> Result<Option<Network<'a>>, Malformed> {
-    match udp.dst_port {
-        VXLAN | VXLAN_LINUX => vxlan(payload),
-        GENEVE => geneve(payload),
-        _ => Ok(None),
-    }
-}
-
-/// RFC 7348: flags with only the I bit, reserved bytes zero, then Ethernet.
-fn vxlan(payload: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    match (payload.u32(0), payload.u8(7), payload.from(8)) {
-        (Some(0x0800_0000), Some(0), Some(inner)) if inner.len() >= 14 => link::ethernet(inner),
-        _ => Ok(None),
-    }
-}
-
-/// RFC 8926: version 0, options in words of four bytes, then what the protocol type says.
-fn geneve(payload: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    let (Some(first), Some(ethertype), Some(0)) = (payload.u8(0), payload.u16(2), payload.u8(7))
-    else {
-        return Ok(None);
-    };
-    if first >> 6 != 0 {
-        return Ok(None);
-    }
-    let header = 8 + usize::from(first & 0x3f) * 4;
-    match payload.from(header) {
-        Some(inner) => by_ethertype(ethertype, inner),
-        None => Err(Malformed::TunnelInside),
-    }
-}
-
-fn by_ethertype(ethertype: u16, inner: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    match ethertype {
-        BRIDGED => link::ethernet(inner),
-        PPP => link::ppp(inner),
-        other => link::tagged(other, inner),
-    }
-}
-
+// GRE flags (RFC 2784, RFC 2890, RFC 1701 for the source routes, RFC 2637 for the last).
 const CHECKSUM: u16 = 0x8000;
-const ROUTING: u16 = 0x4000;
+const SOURCE_ROUTES: u16 = 0x4000;
 const KEY: u16 = 0x2000;
 const SEQUENCE: u16 = 0x1000;
 const ACKNOWLEDGEMENT: u16 = 0x0080;
-const ERSPAN: u16 = 0x88be;
-const ERSPAN_III: u16 = 0x22eb;
+const VERSION: u16 = 0x0007;
 
-/// GRE (RFC 2784, RFC 2890), its PPTP variant (RFC 2637), and ERSPAN.
-fn gre(bytes: Bytes<'_>) -> Result<Option<Network<'_>>, Malformed> {
-    let (Some(flags), Some(protocol)) = (bytes.u16(0), bytes.u16(2)) else {
-        return Ok(None);
-    };
-    let version = flags & 7;
-    // Source routes (RFC 1701) have been given up for good.
-    if version > 1 || flags & ROUTING != 0 {
-        return Ok(None);
+/// What a GRE packet carries.
+pub(crate) fn gre<'a>(packet: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
+    let (header, rest) = packet.split::<4>(Malformed::GreHeader)?;
+    let flags = u16::from_be_bytes([header[0], header[1]]);
+    let kind = u16::from_be_bytes([header[2], header[3]]);
+    match flags & VERSION {
+        0 if flags & SOURCE_ROUTES == 0 => gre_v0(flags, kind, rest, draft),
+        1 if kind == PPP && flags & KEY != 0 => gre_pptp(flags, rest),
+        _ => Err(Malformed::GreHeader.into()),
     }
-    let has = |bit| usize::from(flags & bit != 0) * 4;
-    let acknowledgement = if version == 1 {
-        has(ACKNOWLEDGEMENT)
-    } else {
-        0
-    };
-    let header = 4 + has(CHECKSUM) + has(KEY) + has(SEQUENCE) + acknowledgement;
-    let inner = bytes.from(header).ok_or(Malformed::TunnelInside)?;
-    if inner.len() == 0 {
-        // A PPTP acknowledgement, or a keepalive.
-        return Ok(None);
+}
+
+fn gre_v0<'a>(flags: u16, kind: u16, rest: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
+    let fields = (flags & (CHECKSUM | KEY | SEQUENCE)).count_ones() as usize;
+    let rest = rest.skip(4 * fields, Malformed::GreHeader)?;
+    match kind {
+        ETHERNET => link::ethernet(rest, draft),
+        PPP => link::ppp(rest),
+        // Type I has no header of its own, and no sequence number (draft-foschiano-erspan).
+        ERSPAN if flags & SEQUENCE == 0 => link::ethernet(rest, draft),
+        ERSPAN => erspan_v2(rest, draft),
+        _ => link::ether_payload(kind, rest),
     }
-    match protocol {
-        // Type I has no header of its own and no sequence number; type II has eight bytes.
-        ERSPAN if flags & SEQUENCE == 0 => link::ethernet(inner),
-        ERSPAN => link::ethernet(inner.from(8).ok_or(Malformed::TunnelInside)?),
-        ERSPAN_III => link::ethernet(inner.from(12).ok_or(Malformed::TunnelInside)?),
-        other => by_ethertype(other, inner),
+}
+
+/// ERSPAN type II: version (1) and VLAN, flags and session, reserved and index.
+fn erspan_v2<'a>(rest: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
+    let (header, rest) = rest.split::<8>(Malformed::ErspanHeader)?;
+    if header[0] >> 4 != 1 {
+        return Err(Malformed::ErspanHeader.into());
     }
+    link::ethernet(rest, draft)
+}
+
+/// The enhanced GRE of PPTP (RFC 2637); the key holds the length of the payload and the call.
+fn gre_pptp(flags: u16, rest: Extent<'_>) -> Opened<'_> {
+    let (key, rest) = rest.split::<4>(Malformed::GreHeader)?;
+    let fields = (flags & (SEQUENCE | ACKNOWLEDGEMENT)).count_ones() as usize;
+    let rest = rest.skip(4 * fields, Malformed::GreHeader)?;
+    let payload_len = usize::from(u16::from_be_bytes([key[0], key[1]]));
+    if rest.is_exceeded_by(payload_len) {
+        return Err(Malformed::GreHeader.into());
+    }
+    link::ppp(rest.first(payload_len))
+}
+
+/// What a VXLAN datagram carries; `None` if the header is not one, which leaves plain UDP.
+///
+/// The rules are stricter than a receiver's (reserved bits must be as the RFC tells senders),
+/// because here a wrong guess would hide a probe of the port.
+pub(crate) fn vxlan<'a>(payload: Extent<'a>, draft: &mut Packet) -> Option<Opened<'a>> {
+    /// The network identifier is valid.
+    const VALID: u8 = 0x08;
+    /// The same with a group policy in the reserved bits (draft-smith-vxlan-group-policy).
+    const VALID_WITH_POLICY: u8 = 0x88;
+    let (header, _) = payload.data.split_first_chunk::<8>()?;
+    let is_vxlan = matches!(header, [VALID, 0, 0, 0, .., 0] | [VALID_WITH_POLICY, .., 0]);
+    is_vxlan.then(|| link::ethernet(payload.skip(8, Malformed::TruncatedLink)?, draft))
+}
+
+/// What a GENEVE datagram carries; `None` if the header is not one, which leaves plain UDP.
+pub(crate) fn geneve<'a>(payload: Extent<'a>, draft: &mut Packet) -> Option<Opened<'a>> {
+    let (header, _) = payload.data.split_first_chunk::<8>()?;
+    let version = header[0] >> 6;
+    let reserved = header[1] & 0x3f | header[7];
+    if version != 0 || reserved != 0 {
+        return None;
+    }
+    let options_len = usize::from(header[0] & 0x3f) * 4;
+    let kind = be16(header, 2)?;
+    let is_known = kind == ETHERNET || matches!(kind, 0x0800 | 0x86dd);
+    let is_there = !payload.is_exceeded_by(8 + options_len);
+    (is_known && is_there).then(|| {
+        let inner = payload.skip(8 + options_len, Malformed::TruncatedLink)?;
+        match kind {
+            ETHERNET => link::ethernet(inner, draft),
+            _ => link::ether_payload(kind, inner),
+        }
+    })
+}
+
+/// The error of a tunnel that would be one too many.
+pub(crate) fn check_depth(draft: &Packet) -> Result<(), Unread> {
+    if draft.tunnel_depth >= MAX_DEPTH {
+        return Err(Malformed::TunnelTooDeep.into());
+    }
+    Ok(())
 }

@@ -20,24 +20,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = fs::read_dir(&from)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<Vec<_>, _>>()?;
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "toml")
-    });
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
 
     let mut events = Vec::new();
     for path in &files {
-        let stem = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .unwrap_or_default();
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let mut content = read(path)?;
         if TABLES.contains(&stem) {
-            fs::write(
-                to.join(stem).with_extension("json"),
-                serde_json::to_vec(&content)?,
-            )?;
+            fs::write(to.join(stem).with_extension("json"), serde_json::to_vec(&content)?)?;
             continue;
         }
         match content.remove("event") {

@@ -1,8 +1,5 @@
 //! Maintainer tasks, started as `cargo xtask TASK`.
-#![expect(
-    clippy::print_stdout,
-    reason = "a maintainer's command speaks on the terminal"
-)]
+#![expect(clippy::print_stdout, reason = "a maintainer's command speaks on the terminal")]
 
 mod record;
 mod schema;

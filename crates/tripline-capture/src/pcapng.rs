@@ -1,295 +1,272 @@
-//! pcapng (IETF draft-ietf-opsawg-pcapng): blocks, with the inside of each read by `pcap-parser`.
-//!
-//! The frame around a block (type, length, length again) is checked here, so that a length that
-//! lies is told with its position.
+//! The block format: sections, interfaces, packets (draft-ietf-opsawg-pcapng).
 
-use pcap_parser::pcapng::{Block, InterfaceDescriptionBlock, parse_block_be, parse_block_le};
-use tripline_packet::{LinkType, Timestamp};
+use tripline_packet::LinkType;
 
-use crate::error::Kind;
-use crate::file::{LONGEST_FRAME, Record};
-use crate::window::Window;
+use crate::ErrorKind;
+use crate::buffer::Buffer;
+use crate::clock::Clock;
+use crate::record::{
+    Damage, LONGEST_BLOCK, LONGEST_PACKET, Record, end_of_stream, half, header_cut, longest_packet,
+    word,
+};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 const INTERFACE: u32 = 1;
-const OLD_PACKET: u32 = 2;
+const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
-/// The longest block that is believed: a frame, and generous options.
-const LONGEST_BLOCK: usize = 16 << 20;
 
-/// State of a pcapng file.
-#[derive(Clone, Debug)]
+/// What the section header holds against its own block type, in the section's byte order.
+const BYTE_ORDER: u32 = 0x1a2b_3c4d;
+
+/// Bytes that tell a section header: type, length, byte order.
+pub(crate) const RECOGNISED_BY: usize = 12;
+
+/// More interfaces than any machine has; a file cannot make us remember more.
+const MOST_INTERFACES: usize = 1 << 16;
+
+/// A file in the block format.
+#[derive(Debug, Default)]
 pub(crate) struct PcapNg {
     big_endian: bool,
     interfaces: Vec<Interface>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Interface {
-    link: LinkType,
-    snap: usize,
-    /// Units per second.
-    resolution: u64,
-    offset_seconds: i64,
+pub(crate) struct Interface {
+    pub(crate) link: LinkType,
+    pub(crate) snap_len: u32,
+    clock: Clock,
+}
+
+/// A block at the start of the buffer.
+#[derive(Clone, Copy)]
+struct Block {
+    kind: u32,
+    total: u32,
+    at: u64,
 }
 
 impl PcapNg {
-    pub(crate) fn new() -> Self {
-        Self {
-            big_endian: false,
-            interfaces: Vec::new(),
+    /// A file that starts like this, if it is in this format.
+    pub(crate) fn recognise(first: &[u8]) -> Option<Self> {
+        if first.len() < RECOGNISED_BY || word(first, 0, false) != SECTION_HEADER {
+            return None;
         }
+        Some(Self { big_endian: byte_order(first)?, ..Self::default() })
     }
 
-    pub(crate) fn next(&mut self, window: &mut Window) -> Result<Option<Record>, Kind> {
-        loop {
-            let offset = window.offset();
-            let Some((kind, len)) = self.block(window)? else {
-                return Ok(None);
-            };
-            let bytes = window.bytes().get(..len).unwrap_or_default();
-            let record = match kind {
-                ENHANCED_PACKET => self.enhanced(bytes, offset),
-                SIMPLE_PACKET => self.simple(bytes, offset),
-                OLD_PACKET => self.old(bytes, offset),
-                INTERFACE => self.interface(bytes, offset).map(|()| None),
-                _ => Ok(None),
-            };
-            // Consumed even when the inside is damaged: the frame around it was sound.
-            window.consume(len);
-            if let Some(record) = record? {
-                return Ok(Some(record));
+    pub(crate) fn name(&self) -> &'static str {
+        if self.big_endian { "pcapng, big-endian" } else { "pcapng, little-endian" }
+    }
+
+    /// Takes the next packet out of the buffer; `false` at the end.
+    /// `described` is told of every interface that comes before it.
+    pub(crate) fn next(
+        &mut self,
+        buffer: &mut Buffer,
+        record: &mut Record,
+        mut described: impl FnMut(Interface),
+    ) -> Result<bool, Damage> {
+        while buffer.need(8) {
+            let block = self.block(buffer)?;
+            let fail = |kind| Damage { at: block.at, kind };
+            match block.kind {
+                ENHANCED_PACKET | SIMPLE_PACKET | OBSOLETE_PACKET => {
+                    let whole = self.whole(buffer, block)?;
+                    let before = self.packet(block, whole, record).map_err(fail)?;
+                    record.at = buffer.consume(block.total as usize) + before;
+                    return Ok(true);
+                }
+                INTERFACE => {
+                    let whole = self.whole(buffer, block)?;
+                    described(self.interface(whole).map_err(fail)?);
+                    buffer.consume(block.total as usize);
+                }
+                SECTION_HEADER => {
+                    let whole = self.whole(buffer, block)?;
+                    check_version(whole, self.big_endian).map_err(fail)?;
+                    self.interfaces.clear();
+                    buffer.consume(block.total as usize);
+                }
+                _ => self.skip(buffer, block)?,
+            }
+        }
+        end_of_stream(buffer, 8)
+    }
+
+    /// Type and length of the block at the start of the buffer. A section header sets the byte
+    /// order that its own length is written in.
+    fn block(&mut self, buffer: &mut Buffer) -> Result<Block, Damage> {
+        let at = buffer.offset();
+        let kind = word(buffer.available(), 0, self.big_endian);
+        let least = match kind {
+            SECTION_HEADER => {
+                if !buffer.need(RECOGNISED_BY) {
+                    return Err(header_cut(buffer, RECOGNISED_BY));
+                }
+                self.big_endian = byte_order(buffer.available()).ok_or(Damage {
+                    at,
+                    kind: ErrorKind::BlockContent("a section header without byte-order mark"),
+                })?;
+                28
+            }
+            INTERFACE => 20,
+            ENHANCED_PACKET | OBSOLETE_PACKET => 32,
+            SIMPLE_PACKET => 16,
+            _ => 12,
+        };
+        let total = word(buffer.available(), 4, self.big_endian);
+        let fault = if total < least {
+            Some("is too short for its kind")
+        } else if !total.is_multiple_of(4) {
+            Some("is no multiple of 4")
+        } else {
+            None
+        };
+        match fault {
+            None => Ok(Block { kind, total, at }),
+            Some(fault) => {
+                Err(Damage { at, kind: ErrorKind::BlockLength { length: total, fault } })
             }
         }
     }
 
-    /// Type and length of the next block, which then lies whole in the window.
-    fn block(&mut self, window: &mut Window) -> Result<Option<(u32, usize)>, Kind> {
-        let offset = window.offset();
-        let failed = |source| Kind::read(offset, source);
-        let have = window.have(12).map_err(failed)?;
-        if have == 0 {
-            return Ok(None);
+    /// All bytes of a block that has to be kept, its two lengths compared.
+    fn whole<'a>(&self, buffer: &'a mut Buffer, block: Block) -> Result<&'a [u8], Damage> {
+        self.check_packet_length(buffer, block)?;
+        if !buffer.need(block.total as usize) {
+            return Err(cut(buffer, block.at, block.total));
         }
-        let Some(&[t0, t1, t2, t3, l0, l1, l2, l3, m0, m1, m2, m3]) =
-            window.bytes().first_chunk::<12>()
-        else {
-            return Err(Kind::Cut {
-                what: "a block header",
-                offset,
-            });
-        };
-        let mut kind = self.u32([t0, t1, t2, t3]);
-        if u32::from_le_bytes([t0, t1, t2, t3]) == SECTION_HEADER {
-            kind = SECTION_HEADER;
-            self.big_endian = match u32::from_be_bytes([m0, m1, m2, m3]) {
-                BYTE_ORDER => true,
-                swapped if swapped.swap_bytes() == BYTE_ORDER => false,
-                _ => {
-                    return Err(Kind::Block {
-                        what: "the byte order of a section",
-                        offset,
-                    });
-                }
-            };
-            self.interfaces.clear();
-        }
-        let len = self.u32([l0, l1, l2, l3]) as usize;
-        if len < 12 || !len.is_multiple_of(4) || len > LONGEST_BLOCK {
-            return Err(Kind::Length {
-                what: "a block",
-                offset,
-                length: len as u64,
-            });
-        }
-        if window.have(len).map_err(failed)? < len {
-            return Err(Kind::Cut {
-                what: "a block",
-                offset,
-            });
-        }
-        let again = window
-            .bytes()
-            .get(len - 4..)
-            .and_then(|bytes| bytes.first_chunk().copied());
-        if again.map(|bytes| self.u32(bytes) as usize) != Some(len) {
-            let length = again.map_or(0, |bytes| u64::from(self.u32(bytes)));
-            return Err(Kind::Length {
-                what: "the end of a block",
-                offset,
-                length,
-            });
-        }
-        Ok(Some((kind, len)))
+        let whole = &buffer.available()[..block.total as usize];
+        check_ends(block, word(whole, whole.len() - 4, self.big_endian))?;
+        Ok(whole)
     }
 
-    fn u32(&self, bytes: [u8; 4]) -> u32 {
-        if self.big_endian {
-            u32::from_be_bytes(bytes)
-        } else {
-            u32::from_le_bytes(bytes)
+    /// An absurd length is told before the buffer grows for it.
+    fn check_packet_length(&self, buffer: &mut Buffer, block: Block) -> Result<(), Damage> {
+        let too_long = |length, limit| Damage {
+            at: block.at,
+            kind: ErrorKind::RecordTooLong { length, limit },
+        };
+        if block.total > LONGEST_BLOCK {
+            return Err(too_long(block.total, LONGEST_BLOCK));
         }
-    }
-
-    fn parse<'a>(&self, bytes: &'a [u8]) -> Option<Block<'a>> {
-        let parsed = if self.big_endian {
-            parse_block_be(bytes)
-        } else {
-            parse_block_le(bytes)
-        };
-        parsed.ok().map(|(_, block)| block)
-    }
-
-    fn interface(&mut self, bytes: &[u8], offset: u64) -> Result<(), Kind> {
-        let Some(Block::InterfaceDescription(block)) = self.parse(bytes) else {
-            // Keep the numbering of those that follow.
-            self.interfaces.push(Interface {
-                link: LinkType::Other(u16::MAX),
-                snap: LONGEST_FRAME,
-                resolution: 1_000_000,
-                offset_seconds: 0,
-            });
-            return Err(Kind::Block {
-                what: "an interface description",
-                offset,
-            });
-        };
-        self.interfaces.push(Interface::from_block(&block));
+        let dated = matches!(block.kind, ENHANCED_PACKET | OBSOLETE_PACKET);
+        if dated && block.total > LONGEST_PACKET && buffer.need(28) {
+            let head = buffer.available();
+            let snap_len =
+                self.interface_of(block.kind, head).map_or(0, |interface| interface.snap_len);
+            let (captured, limit) = (word(head, 20, self.big_endian), longest_packet(snap_len));
+            if captured > limit {
+                return Err(too_long(captured, limit));
+            }
+        }
         Ok(())
     }
 
-    fn enhanced(&self, bytes: &[u8], offset: u64) -> Result<Option<Record>, Kind> {
-        // Options that lie about their length do not spoil the packet before them, so the fixed
-        // part is read by position and only the rest is left to the library's users.
-        let field = |at: usize| self.field(bytes, at);
-        let (Some(interface), Some(high), Some(low), Some(len), Some(wire_len)) =
-            (field(8), field(12), field(16), field(20), field(24))
-        else {
-            return Err(Kind::Block {
-                what: "a packet block",
-                offset,
-            });
-        };
-        self.record(
-            bytes,
-            offset,
-            (interface, 28, len, wire_len),
-            Some((high, low)),
-        )
-    }
-
-    fn old(&self, bytes: &[u8], offset: u64) -> Result<Option<Record>, Kind> {
-        let field = |at: usize| self.field(bytes, at);
-        let (Some(first), Some(high), Some(low), Some(len), Some(wire_len)) =
-            (field(8), field(12), field(16), field(20), field(24))
-        else {
-            return Err(Kind::Block {
-                what: "an old packet block",
-                offset,
-            });
-        };
-        // Interface and drop count share the first field, two bytes each.
-        let interface = if self.big_endian {
-            first >> 16
-        } else {
-            first & 0xffff
-        };
-        self.record(
-            bytes,
-            offset,
-            (interface, 28, len, wire_len),
-            Some((high, low)),
-        )
-    }
-
-    fn simple(&self, bytes: &[u8], offset: u64) -> Result<Option<Record>, Kind> {
-        let Some(wire_len) = self.field(bytes, 8) else {
-            return Err(Kind::Block {
-                what: "a simple packet block",
-                offset,
-            });
-        };
-        let snap = match self.interfaces.first() {
-            Some(interface) if interface.snap > 0 => interface.snap,
-            _ => LONGEST_FRAME,
-        };
-        let len = (wire_len as usize)
-            .min(snap)
-            .min(bytes.len().saturating_sub(16)) as u32;
-        // Such packets have no time of their own.
-        self.record(bytes, offset, (0, 12, len, wire_len), None)
-    }
-
-    fn field(&self, bytes: &[u8], at: usize) -> Option<u32> {
-        // The last four bytes of a block are its length again.
-        let inside = bytes.get(..bytes.len().checked_sub(4)?)?;
-        inside
-            .get(at..)?
-            .first_chunk()
-            .map(|bytes| self.u32(*bytes))
-    }
-
-    fn record(
-        &self,
-        bytes: &[u8],
-        offset: u64,
-        (interface, data_at, len, wire_len): (u32, usize, u32, u32),
-        time: Option<(u32, u32)>,
-    ) -> Result<Option<Record>, Kind> {
-        let Some(described) = self.interfaces.get(interface as usize) else {
-            let known = self.interfaces.len();
-            return Err(Kind::Interface {
-                offset,
-                interface,
-                known,
-            });
-        };
-        let len = len as usize;
-        if len > bytes.len().saturating_sub(data_at + 4) {
-            return Err(Kind::Block {
-                what: "a packet longer than its block",
-                offset,
-            });
+    /// Passes over a block without keeping it, however long it is.
+    fn skip(&self, buffer: &mut Buffer, block: Block) -> Result<(), Damage> {
+        let body = u64::from(block.total - 4);
+        let passed = buffer.discard(body);
+        if passed < body || !buffer.need(4) {
+            return Err(cut(buffer, block.at, block.total));
         }
-        Ok(Some(Record {
-            time: time.map_or(Timestamp::EPOCH, |(high, low)| described.time(high, low)),
-            link: described.link,
-            wire_len: wire_len.max(len as u32),
-            back: bytes.len() - data_at,
-            len,
-        }))
+        check_ends(block, word(buffer.available(), 0, self.big_endian))?;
+        buffer.consume(4);
+        Ok(())
+    }
+
+    fn interface(&mut self, whole: &[u8]) -> Result<Interface, ErrorKind> {
+        if self.interfaces.len() == MOST_INTERFACES {
+            let fault = "more than 65536 interfaces in one section";
+            return Err(ErrorKind::BlockContent(fault));
+        }
+        let interface = Interface {
+            link: LinkType::from_number(half(whole, 8, self.big_endian)),
+            snap_len: word(whole, 12, self.big_endian),
+            clock: Clock::from_options(&whole[16..whole.len() - 4], self.big_endian),
+        };
+        self.interfaces.push(interface);
+        Ok(interface)
+    }
+
+    /// Tells how many bytes are before the packet in its block.
+    fn packet(&self, block: Block, whole: &[u8], record: &mut Record) -> Result<usize, ErrorKind> {
+        let interface = self.interface_of(block.kind, whole)?;
+        record.link = interface.link;
+        record.total = block.total;
+        if block.kind == SIMPLE_PACKET {
+            self.simple_packet(interface.snap_len, whole, record);
+            return Ok(12);
+        }
+        let ticks_high = u64::from(word(whole, 12, self.big_endian));
+        let ticks_low = u64::from(word(whole, 16, self.big_endian));
+        let captured = word(whole, 20, self.big_endian);
+        if captured > block.total - 32 {
+            let fault = "a packet is longer than its block";
+            return Err(ErrorKind::BlockContent(fault));
+        }
+        record.time = interface.clock.time(ticks_high << 32 | ticks_low);
+        record.wire_len = word(whole, 24, self.big_endian).max(captured);
+        record.captured = captured;
+        Ok(28)
+    }
+
+    /// A packet without time and captured length: it keeps the time of the packet before it, and
+    /// has as many bytes as original length, snap length and block allow.
+    fn simple_packet(&self, snap_len: u32, whole: &[u8], record: &mut Record) {
+        let most = match snap_len {
+            0 => u32::MAX,
+            limited => limited,
+        };
+        let original = word(whole, 8, self.big_endian);
+        record.wire_len = original;
+        record.captured = original.min(most).min(record.total - 16);
+    }
+
+    /// The interface of a packet block, of which at least the first 12 bytes are there.
+    fn interface_of(&self, kind: u32, head: &[u8]) -> Result<Interface, ErrorKind> {
+        let id = match kind {
+            ENHANCED_PACKET => word(head, 8, self.big_endian),
+            OBSOLETE_PACKET => u32::from(half(head, 8, self.big_endian)),
+            _ => 0,
+        };
+        let known = self.interfaces.get(id as usize).copied();
+        known.ok_or(ErrorKind::UnknownInterface { id, described: self.interfaces.len() })
     }
 }
 
-impl Interface {
-    fn from_block(block: &InterfaceDescriptionBlock<'_>) -> Self {
-        Self {
-            link: LinkType::from_number(block.linktype.0 as u16),
-            snap: block.snaplen as usize,
-            resolution: resolution(block.if_tsresol),
-            offset_seconds: block.if_tsoffset,
-        }
+fn check_ends(block: Block, tail: u32) -> Result<(), Damage> {
+    if tail == block.total {
+        return Ok(());
     }
-
-    fn time(&self, high: u32, low: u32) -> Timestamp {
-        let units = u64::from(high) << 32 | u64::from(low);
-        let seconds = i64::try_from(units / self.resolution).unwrap_or(i64::MAX);
-        let rest = u128::from(units % self.resolution);
-        let nanos = rest * 1_000_000_000 / u128::from(self.resolution);
-        Timestamp::from_parts(seconds.saturating_add(self.offset_seconds), nanos as u32)
-    }
+    Err(Damage { at: block.at, kind: ErrorKind::BlockEnds { head: block.total, tail } })
 }
 
-/// Units per second: a power of ten, or of two when the highest bit is set; microseconds where
-/// the power is beyond all sense.
-fn resolution(option: u8) -> u64 {
-    let power = u32::from(option & 0x7f);
-    let units = if option & 0x80 == 0 {
-        10u64.checked_pow(power)
-    } else {
-        2u64.checked_pow(power)
-    };
-    units.unwrap_or(1_000_000)
+fn byte_order(section_header: &[u8]) -> Option<bool> {
+    [false, true].into_iter().find(|big_endian| word(section_header, 8, *big_endian) == BYTE_ORDER)
+}
+
+/// The minor version changes nothing that we read.
+fn check_version(section_header: &[u8], big_endian: bool) -> Result<(), ErrorKind> {
+    let major = half(section_header, 12, big_endian);
+    let minor = half(section_header, 14, big_endian);
+    if major == 1 {
+        return Ok(());
+    }
+    let version = format!("version {major}.{minor} of pcapng");
+    Err(ErrorKind::Unsupported(version))
+}
+
+#[cold]
+fn cut(buffer: &Buffer, at: u64, need: u32) -> Damage {
+    let passed = buffer.offset() - at;
+    Damage {
+        at,
+        kind: ErrorKind::RecordCut {
+            have: passed + buffer.available().len() as u64,
+            need: u64::from(need),
+        },
+    }
 }

@@ -1,231 +1,319 @@
-//! Many captures as one, in the order of time.
+//! Many capture files as one stream, in the order of time.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tripline_packet::{Frame, Timestamp};
 
-use crate::error::{Error, Kind};
-use crate::file::{CaptureFile, FileReport};
-use crate::input::STDIN;
+use crate::buffer::CHUNK;
+use crate::inputs::{self, Input};
+use crate::{CaptureFile, Ending, Error, ErrorKind, FileSummary};
 
-/// Files that are kept open while their turn has not come. Above that they are opened again when
-/// time reaches their first frame; only files that overlap in time are then open together.
-const KEPT_OPEN: usize = 64;
+/// How many files are read at the same time, each with a buffer of 1 MiB.
+const MOST_OPEN: usize = 64;
 
-/// How far reading has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes read, as they lie on disk.
-    pub bytes_read: u64,
-    /// Bytes of all files; `None` when standard input is among them.
-    pub bytes_total: Option<u64>,
+/// What is read of a file to learn when it starts.
+const PEEK: usize = 64 << 10;
+
+/// Captures, merged by the time of their frames.
+///
+/// Files are ordered by the time of their first frame, and a file is opened when its turn comes.
+/// Files that overlap in time are merged frame by frame, as long as at most 64 overlap at the same
+/// moment. Beyond that the file that starts latest waits until another one ends; its frames then
+/// come late, and its summary says so ([`FileSummary::late`]). Within a file the order is the
+/// file's, also where its time runs backwards.
+#[derive(Debug)]
+pub struct CaptureSet {
+    /// Files whose first frame is not due yet, in its order.
+    waiting: VecDeque<Waiting>,
+    /// Files with a frame under hand that is due after that of the current one.
+    open: Vec<Open>,
+    /// The file of the frame that was handed out.
+    current: Option<Open>,
+    /// Up to this time the current file is surely the one whose turn it is.
+    until: Timestamp,
+    /// How far the others had come when a file was due that could not be opened.
+    crowded: Option<Timestamp>,
+    errors: VecDeque<Error>,
+    done: Vec<FileSummary>,
+    bytes_done: u64,
+    bytes_total: Option<u64>,
 }
 
-/// Captures from files, folders and standard input, merged by time.
-pub struct CaptureSet {
-    /// Files whose first frame lies ahead, the next one last.
-    waiting: Vec<(Timestamp, PathBuf, Option<CaptureFile>)>,
-    open: Vec<CaptureFile>,
-    /// Next frame of each open file but the current one, earliest first.
-    heads: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    /// The file whose frame was handed out last.
-    current: Option<usize>,
-    errors: VecDeque<Error>,
-    read: Arc<AtomicU64>,
-    total: Option<u64>,
+/// How far a [`CaptureSet`] has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress<'a> {
+    /// Bytes of the files as they lie on disk, read or given up.
+    pub read: u64,
+    /// Bytes of all files; `None` when one of them is a stream.
+    pub total: Option<u64>,
+    /// The file of the frame handed out last.
+    pub file: Option<&'a Path>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    file: WaitingFile,
+    first: Timestamp,
+    order: usize,
+}
+
+#[derive(Debug)]
+enum WaitingFile {
+    /// A regular file, closed again so that any number can wait.
+    Closed(FileSummary, u64),
+    /// A stream, which cannot be opened twice.
+    Open(Box<CaptureFile>),
+}
+
+#[derive(Debug)]
+struct Open {
+    file: Box<CaptureFile>,
+    order: usize,
 }
 
 impl CaptureSet {
-    /// Opens files, folders (with all below them) and `-`. Inputs that cannot be read become
-    /// errors of [`CaptureSet::next_frame`]; the others are read all the same.
+    /// Looks at files, folders (with all below them) and `-` for standard input, and orders them.
+    ///
+    /// What is wrong with one of several inputs comes from [`Self::next_frame`]. Other files than
+    /// captures are an error when they were named and passed over in a folder.
     ///
     /// # Errors
-    ///
-    /// When no input at all can be read: the first reason.
+    /// Nothing can be read at all.
     pub fn open(paths: &[PathBuf]) -> Result<Self, Error> {
+        let (inputs, errors) = inputs::expand(paths);
         let mut set = Self {
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             open: Vec::new(),
-            heads: BinaryHeap::new(),
             current: None,
-            errors: VecDeque::new(),
-            read: Arc::default(),
-            total: Some(0),
+            until: Timestamp::MAX,
+            crowded: None,
+            errors: errors.into(),
+            done: Vec::new(),
+            bytes_done: 0,
+            bytes_total: Some(0),
         };
-        let files = set.expand(paths);
-        let keep = files.len() <= KEPT_OPEN;
-        for (path, named) in files {
-            set.probe(path, named, keep);
+        let captures: usize = inputs.iter().map(|input| set.look_at(input)).sum();
+        if captures == 0 && !set.errors.is_empty() {
+            return Err(nothing_readable(&set.errors));
         }
-        set.waiting
-            .sort_by(|(time, path, _), (other, later, _)| (other, later).cmp(&(time, path)));
-        if set.waiting.is_empty() && set.open.is_empty() {
-            return Err(set.errors.pop_front().unwrap_or_else(|| {
-                Error::new(
-                    paths.first().map_or(Path::new(STDIN), |path| path),
-                    Kind::NoCaptures,
-                )
-            }));
-        }
+        set.waiting.make_contiguous().sort_by_key(|waiting| (waiting.first, waiting.order));
         Ok(set)
     }
 
-    /// The next frame of all inputs, or an error of one of them.
+    /// The next frame of all. `None` at the end.
+    ///
+    /// # Errors
+    /// A file cannot be read any further; the others go on with the next call.
     pub fn next_frame(&mut self) -> Option<Result<Frame<'_>, Error>> {
-        loop {
-            if let Some(current) = self.current.take() {
-                self.step(current);
-            }
-            if let Some(error) = self.errors.pop_front() {
-                return Some(Err(error));
-            }
-            // A capture by itself needs no merging.
-            if self.heads.is_empty() && self.waiting.is_empty() {
-                return None;
-            }
-            self.open_due();
-            if let Some(Reverse((_, next))) = self.heads.pop() {
-                self.current = Some(next);
-                break;
-            }
+        if let Err(error) = self.step() {
+            return Some(Err(error));
         }
-        let frame = self.current.and_then(|current| self.open[current].frame());
-        frame.map(Ok)
+        Some(Ok(self.current.as_ref()?.file.frame()))
     }
 
-    /// How far reading has come.
-    pub fn progress(&self) -> Progress {
+    /// How far the files have been read.
+    pub fn progress(&self) -> Progress<'_> {
+        let open = self.open.iter().chain(&self.current);
+        let current = self.current.as_ref();
         Progress {
-            bytes_read: self.read.load(Ordering::Relaxed),
-            bytes_total: self.total,
+            read: self.bytes_done + open.map(|open| read_of(&open.file)).sum::<u64>(),
+            total: self.bytes_total,
+            file: current.map(|open| open.file.summary().path.as_path()),
         }
     }
 
-    /// What was read of each file so far, in the order of their first frames.
-    pub fn files(&self) -> Vec<&FileReport> {
-        self.open.iter().map(CaptureFile::report).collect()
+    /// What was read of each file: first those that are done, in the order in which they ended.
+    pub fn files(&self) -> impl Iterator<Item = &FileSummary> {
+        let open = self.current.iter().chain(&self.open);
+        let open = open.map(|open| open.file.summary());
+        let waiting = self.waiting.iter().map(|waiting| match &waiting.file {
+            WaitingFile::Closed(summary, _) => summary,
+            WaitingFile::Open(file) => file.summary(),
+        });
+        self.done.iter().chain(open).chain(waiting)
     }
 
-    /// Goes on in an open file, and notes the time of its next frame.
-    fn step(&mut self, at: usize) {
-        loop {
-            match self.open[at].advance() {
-                Some(Ok(())) => break,
-                Some(Err(error)) => self.errors.push_back(error),
-                None => return,
-            }
-        }
-        if let Some(frame) = self.open[at].frame() {
-            self.heads.push(Reverse((frame.time, at)));
-        }
-    }
-
-    /// Opens the files whose first frame is not later than the next one at hand.
-    fn open_due(&mut self) {
-        while let Some((first, _, _)) = self.waiting.last() {
-            let next = self.heads.peek().map(|Reverse((time, _))| *time);
-            if next.is_some_and(|next| *first > next) {
-                return;
-            }
-            let Some((_, path, file)) = self.waiting.pop() else {
-                return;
-            };
-            match file.map_or_else(|| CaptureFile::open_counting(&path, &self.read), Ok) {
+    /// Looks at the files behind a name; tells how many are captures.
+    fn look_at(&mut self, input: &Input) -> usize {
+        let mut captures = 0;
+        let mut skipped = 0;
+        for path in &input.files {
+            match CaptureFile::open_with(path, PEEK) {
                 Ok(file) => {
-                    self.open.push(file);
-                    self.enter(self.open.len() - 1);
+                    captures += 1;
+                    self.look_into(file);
                 }
-                Err(error) => self.errors.push_back(error),
-            }
-        }
-    }
-
-    /// Notes the first frame of a file just opened.
-    fn enter(&mut self, at: usize) {
-        match self.open[at].frame().map(|frame| frame.time) {
-            Some(time) => self.heads.push(Reverse((time, at))),
-            None => self.step(at),
-        }
-    }
-
-    /// Files in the order given, those of folders sorted; with whether it was named itself.
-    fn expand(&mut self, paths: &[PathBuf]) -> Vec<(PathBuf, bool)> {
-        let mut files = Vec::new();
-        for path in paths {
-            if path.is_dir() {
-                let before = files.len();
-                self.list(path, &mut files);
-                if files.len() == before {
-                    self.errors.push_back(Error::new(path, Kind::NoCaptures));
+                Err(error) if input.is_folder && is_no_capture(&error) => {
+                    skipped += 1;
+                    self.done.push(FileSummary::new(path, Ending::Skipped(error)));
                 }
-            } else {
-                files.push((path.clone(), true));
+                Err(error) => {
+                    self.errors.push_back(error.clone());
+                    self.done.push(FileSummary::new(path, Ending::Failed(error)));
+                }
             }
         }
-        files
-    }
-
-    fn list(&mut self, folder: &Path, files: &mut Vec<(PathBuf, bool)>) {
-        let entries = match std::fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.errors.push_back(Error::new(folder, Kind::Open(error)));
-                return;
-            }
-        };
-        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.sort();
-        for path in paths {
-            // Symbolic links to folders could lead round in a circle.
-            if path.is_dir() && !path.is_symlink() {
-                self.list(&path, files);
-            } else if path.is_file() {
-                files.push((path, false));
-            }
+        if input.is_folder && skipped == input.files.len() {
+            let kind = ErrorKind::NoCaptures { files: skipped };
+            self.errors.push_back(Error::new(&input.name, None, kind));
         }
+        captures
     }
 
-    /// Looks at the first frame of a file to know its place in time.
-    fn probe(&mut self, path: PathBuf, named: bool, keep: bool) {
-        let is_stdin = path == Path::new(STDIN);
-        let size = std::fs::metadata(&path).map_or(0, |data| data.len());
-        self.total = if is_stdin {
-            None
-        } else {
-            self.total.map(|total| total + size)
-        };
-        let counter = if keep || is_stdin {
-            Arc::clone(&self.read)
-        } else {
-            Arc::default()
-        };
-        let mut file = match CaptureFile::open_counting(&path, &counter) {
-            Ok(file) => file,
-            // A folder may hold other things beside captures.
-            Err(error) if !named && matches!(error.kind(), Kind::NotACapture { .. }) => return,
-            Err(error) => {
+    /// Reads a file as far as its first frame and has it wait for its turn.
+    fn look_into(&mut self, mut file: CaptureFile) {
+        let size = file.size();
+        self.bytes_total = self.bytes_total.zip(size).map(|(total, size)| total + size);
+        match file.advance() {
+            Some(Ok(first)) => {
+                let order = self.done.len() + self.waiting.len();
+                let file = match size {
+                    Some(size) if !file.is_standard_input() => {
+                        WaitingFile::Closed(unread(file.summary()), size)
+                    }
+                    _ => WaitingFile::Open(Box::new(file)),
+                };
+                self.waiting.push_back(Waiting { file, first, order });
+            }
+            Some(Err(error)) => {
                 self.errors.push_back(error);
-                return;
+                self.close(file);
+            }
+            None => self.close(file),
+        }
+    }
+
+    /// Leaves the frame that was handed out and makes the file of the next one current. An error
+    /// leaves everything as it should be for the next call.
+    #[inline]
+    fn step(&mut self) -> Result<(), Error> {
+        let Some(current) = &mut self.current else {
+            return self.choose();
+        };
+        match current.file.advance() {
+            Some(Ok(time)) if time <= self.until => Ok(()),
+            Some(Ok(_)) => self.choose(),
+            Some(Err(error)) => {
+                self.close_current();
+                Err(error)
+            }
+            None => {
+                self.close_current();
+                self.choose()
+            }
+        }
+    }
+
+    /// Finds the file whose turn it is, and opens those that become due before it.
+    #[cold]
+    fn choose(&mut self) -> Result<(), Error> {
+        self.open.extend(self.current.take());
+        if let Some(error) = self.errors.pop_front() {
+            return Err(error);
+        }
+        loop {
+            let earliest = self.earliest();
+            let head = earliest.map(|index| self.open[index].file.time());
+            let first = self.waiting.front().map(|waiting| waiting.first);
+            let due = first.is_some_and(|first| head.is_none_or(|head| first <= head));
+            if due && self.open.len() < MOST_OPEN {
+                self.open_next()?;
+                continue;
+            }
+            if due {
+                self.crowded = self.crowded.max(head);
+            }
+            self.current = earliest.map(|index| self.open.remove(index));
+            self.until = self.until_another_is_due();
+            return Ok(());
+        }
+    }
+
+    fn earliest(&self) -> Option<usize> {
+        let indices = 0..self.open.len();
+        indices.min_by_key(|index| (self.open[*index].file.time(), self.open[*index].order))
+    }
+
+    fn until_another_is_due(&self) -> Timestamp {
+        let can_open = self.open.len() + 1 < MOST_OPEN;
+        let waiting = self.waiting.front().filter(|_| can_open);
+        let waiting = waiting.map(|waiting| waiting.first);
+        let open = self.open.iter().map(|open| open.file.time());
+        open.chain(waiting).min().unwrap_or(Timestamp::MAX)
+    }
+
+    fn open_next(&mut self) -> Result<(), Error> {
+        let Some(waiting) = self.waiting.pop_front() else {
+            return Ok(());
+        };
+        let (mut file, head) = match waiting.file {
+            WaitingFile::Open(mut file) => {
+                file.widen(CHUNK);
+                (file, Some(Ok(waiting.first)))
+            }
+            WaitingFile::Closed(summary, size) => {
+                let mut file = Box::new(self.reopen(summary, size)?);
+                let head = file.advance();
+                (file, head)
             }
         };
-        let first = loop {
-            match file.advance() {
-                Some(Ok(())) => break file.frame().map(|frame| frame.time),
-                Some(Err(error)) => self.errors.push_back(error),
-                None => break None,
+        file.summary_mut().late = self.crowded.is_some_and(|reached| waiting.first <= reached);
+        let order = waiting.order;
+        match head {
+            Some(Ok(_)) => self.open.push(Open { file, order }),
+            Some(Err(error)) => {
+                self.close(*file);
+                return Err(error);
             }
-        };
-        match first {
-            Some(time) => {
-                let kept = (keep || is_stdin).then_some(file);
-                self.waiting.push((time, path, kept));
-            }
-            // A capture without frames is a capture: it was read whole.
-            None => self.open.push(file),
+            None => self.close(*file),
+        }
+        Ok(())
+    }
+
+    /// Opens a file for good that was readable a moment ago.
+    fn reopen(&mut self, mut summary: FileSummary, size: u64) -> Result<CaptureFile, Error> {
+        CaptureFile::open_with(&summary.path, CHUNK).inspect_err(|error| {
+            summary.ending = Ending::Failed(error.clone());
+            self.done.push(summary);
+            self.bytes_done += size;
+        })
+    }
+
+    fn close_current(&mut self) {
+        if let Some(current) = self.current.take() {
+            self.close(*current.file);
+        }
+    }
+
+    fn close(&mut self, file: CaptureFile) {
+        self.bytes_done += file.size().unwrap_or_else(|| file.bytes_taken());
+        self.done.push(file.into_summary());
+    }
+}
+
+/// A file that grows while it is read does not count for more than it was.
+fn read_of(file: &CaptureFile) -> u64 {
+    file.bytes_taken().min(file.size().unwrap_or(u64::MAX))
+}
+
+/// The summary of a file of which only the start was looked at.
+fn unread(peeked: &FileSummary) -> FileSummary {
+    FileSummary { frames: 0, span: None, ..peeked.clone() }
+}
+
+fn is_no_capture(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Empty | ErrorKind::NotACapture { .. })
+}
+
+/// The one thing that is wrong, or the first of them.
+fn nothing_readable(errors: &VecDeque<Error>) -> Error {
+    let first = errors[0].clone();
+    match errors.len() {
+        1 => first,
+        inputs => {
+            let path = first.path().to_owned();
+            Error::new(&path, None, ErrorKind::NothingReadable { inputs, first })
         }
     }
 }

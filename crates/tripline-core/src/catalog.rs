@@ -85,10 +85,7 @@ impl std::str::FromStr for PortRange {
                 format!("`{text}` is no port or range of ports; write 21 or 6881-6889")
             })
         };
-        let range = Self {
-            first: parse(first)?,
-            last: parse(last)?,
-        };
+        let range = Self { first: parse(first)?, last: parse(last)? };
         if range.first > range.last {
             return Err(format!("the range `{text}` runs backwards"));
         }
@@ -216,10 +213,7 @@ impl Catalog {
             let (Class::Probe, Some(protocol)) = (entry.class, entry.protocol) else {
                 continue;
             };
-            let ranges = entry
-                .ports
-                .iter()
-                .chain(entry.names.iter().map(|named| &named.port));
+            let ranges = entry.ports.iter().chain(entry.names.iter().map(|named| &named.port));
             let before = by_port.len();
             by_port.extend(ranges.map(|range| (protocol, range.first, range.last, index)));
             if by_port.len() == before && entry.signature.ends_with("_Other") {
@@ -236,11 +230,7 @@ impl Catalog {
                 )));
             }
         }
-        Ok(Self {
-            entries,
-            by_port,
-            other,
-        })
+        Ok(Self { entries, by_port, other })
     }
 
     /// All entries in the order of the files.
@@ -269,9 +259,7 @@ impl Catalog {
 
     /// The probe entry that names this port, without falling back to the catch-all.
     pub fn claimed(&self, protocol: Protocol, port: u16) -> Option<&Entry> {
-        let at = self
-            .by_port
-            .partition_point(|&(p, first, _, _)| (p, first) <= (protocol, port));
+        let at = self.by_port.partition_point(|&(p, first, _, _)| (p, first) <= (protocol, port));
         let &(found, _, last, index) = self.by_port.get(at.checked_sub(1)?)?;
         (found == protocol && port <= last).then(|| &self.entries[index])
     }

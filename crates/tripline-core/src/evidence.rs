@@ -64,6 +64,21 @@ macro_rules! rows {
         impl Row {
             const ALL: &[Self] = &[$(Self::$variant),*];
 
+            /// Is there an innocent explanation, so that it weighs little by itself?
+            pub(crate) const fn is_excuse(self) -> bool {
+                matches!(
+                    self,
+                    Self::Acquainted
+                        | Self::AnswerLike
+                        | Self::FtpDataLike
+                        | Self::OneWay
+                        | Self::Unseen
+                        | Self::StraySilent
+                        | Self::Web
+                        | Self::OtherPort
+                )
+            }
+
             /// The name in the table.
             pub(crate) const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),* }
@@ -98,6 +113,9 @@ rows! {
     Web "web"
     OtherPort "other_port"
     SameHost "same_host"
+    SilentUdp "silent_udp"
+    CutShort "cut_short"
+    HostAnswered "host_answered"
     Nothing "nothing"
 }
 
@@ -189,12 +207,9 @@ impl TryFrom<Table> for Likelihoods {
             let rows = table.row.iter().filter(|row| row.context == context);
             let (mut benign, mut sweeper) = (0.0, 0.0);
             for row in rows {
-                let at = Row::ALL
-                    .iter()
-                    .position(|known| known.name() == row.name)
-                    .ok_or_else(|| {
-                        TableError(format!("`{}` is no row that the detector knows", row.name))
-                    })?;
+                let at = Row::ALL.iter().position(|known| known.name() == row.name).ok_or_else(
+                    || TableError(format!("`{}` is no row that the detector knows", row.name)),
+                )?;
                 if !(row.p_benign > 0.0 && row.p_sweeper > 0.0) {
                     let message = format!("probabilities of `{}` must be above zero", row.name);
                     return Err(TableError(message));
@@ -255,8 +270,21 @@ impl Likelihoods {
         self.weights[Context::from(direction) as usize][row as usize]
     }
 
-    /// Do two ports belong to one family of services?
-    pub(crate) fn same_family(&self, one: u16, other: u16) -> bool {
+    /// Did a port of the same family fail before, and hardly any other? A client that looks for
+    /// its mail server tries mail ports only; whoever tried other things too is not looking.
+    pub(crate) fn only_family_failed(&self, port: u16, failed: impl Iterator<Item = u16>) -> bool {
+        let (mut kin, mut others) = (0, 0);
+        for before in failed.filter(|&before| before != port) {
+            if self.same_family(before, port) {
+                kin += 1;
+            } else {
+                others += 1;
+            }
+        }
+        kin > 0 && others <= 1
+    }
+
+    fn same_family(&self, one: u16, other: u16) -> bool {
         self.families
             .iter()
             .any(|family| within(&family.ports, one) && within(&family.ports, other))
@@ -264,6 +292,9 @@ impl Likelihoods {
 
     /// The row that a case belongs to.
     pub(crate) fn row(&self, case: &Case) -> Row {
+        if case.circumstance == Circumstance::Expected {
+            return Row::Nothing;
+        }
         if case.standing == Standing::Reserved {
             return Row::Reserved;
         }
@@ -304,15 +335,13 @@ fn within(ranges: &[PortRange], port: u16) -> bool {
 }
 
 const fn is_impossible(technique: Technique) -> bool {
-    matches!(
-        technique,
-        Technique::Fin | Technique::Null | Technique::Xmas | Technique::Stray
-    )
+    matches!(technique, Technique::Fin | Technique::Null | Technique::Xmas | Technique::Stray)
 }
 
 fn stray(case: &Case) -> Row {
     match case.outcome {
         _ if !case.standing.is_probe() => Row::StrayOffered,
+        _ if case.circumstance == Circumstance::CutShort => Row::CutShort,
         Outcome::Refused | Outcome::Unreachable { .. } => Row::StrayRefused,
         _ => Row::StraySilent,
     }
@@ -322,7 +351,7 @@ fn success(case: &Case) -> Row {
     match case.outcome {
         Outcome::HalfOpen => Row::HalfOpen,
         // That a host answers a ping or a look-up on the link says nothing about the asker.
-        _ if !case.service.protocol.has_ports() => Row::SuccessPopular,
+        _ if !case.service.protocol.has_ports() => Row::HostAnswered,
         _ if case.popularity >= POPULAR => Row::SuccessPopular,
         _ => Row::SuccessRare,
     }
@@ -331,10 +360,15 @@ fn success(case: &Case) -> Row {
 /// Innocent explanations of a failed attempt.
 fn excuse(case: &Case) -> Option<Row> {
     match case.circumstance {
-        Circumstance::Plain | Circumstance::Named => None,
-        Circumstance::Expected | Circumstance::Traceroute => Some(Row::Nothing),
+        Circumstance::Plain | Circumstance::Named | Circumstance::Expected => None,
+        Circumstance::Traceroute => Some(Row::Nothing),
+        // Where nobody was ever seen nobody would have answered later either.
+        Circumstance::CutShort if case.standing == Standing::Dark => None,
+        Circumstance::CutShort => Some(Row::CutShort),
         Circumstance::Acquainted => Some(Row::Acquainted),
         Circumstance::AnswerLike => Some(Row::AnswerLike),
+        // A living host that refuses was not waiting for data: an FTP bounce, or a chosen port.
+        Circumstance::FtpDataLike if case.outcome != Outcome::Silent => None,
         Circumstance::FtpDataLike => Some(Row::FtpDataLike),
         Circumstance::OneWay => Some(Row::OneWay),
     }
@@ -359,6 +393,8 @@ fn home(case: &Case) -> Row {
                 Unreachable::Rejected => Row::Prohibited,
             }
         }
+        // UDP that is not answered may well be served: syslog, traps, flow records.
+        _ if case.service.protocol == Protocol::Udp => Row::SilentUdp,
         _ => Row::Silent,
     }
 }

@@ -29,10 +29,7 @@ const MOST_SERVICES: usize = 1 << 14;
 
 impl Floods {
     pub(crate) fn new(key: Key) -> Self {
-        Self {
-            windows: Map::with_hasher(key.map_state()),
-            since: None,
-        }
+        Self { windows: Map::with_hasher(key.map_state()), since: None }
     }
 
     /// Counts an attempt's end; true when a flood against `service` has just become visible.

@@ -32,15 +32,7 @@ impl FlowKey {
             ((dst, dst_port), (src, src_port))
         };
         let ports = u32::from(low_port) << 16 | u32::from(high_port);
-        (
-            Self {
-                low,
-                high,
-                ports,
-                protocol,
-            },
-            src_low,
-        )
+        (Self { low, high, ports, protocol }, src_low)
     }
 }
 
@@ -83,6 +75,8 @@ pub(crate) enum Circumstance {
     Traceroute,
     /// The name of the target was looked up before.
     Named,
+    /// The input ended before it could be answered.
+    CutShort,
 }
 
 /// One flow.
@@ -117,37 +111,22 @@ pub(crate) const NO_MARK: u8 = u8::MAX;
 impl Flow {
     /// Who asked.
     pub(crate) fn origin(&self) -> Addr {
-        if self.origin_low {
-            self.key.low
-        } else {
-            self.key.high
-        }
+        if self.origin_low { self.key.low } else { self.key.high }
     }
 
     /// What was asked for.
     pub(crate) fn service(&self) -> Service {
         let (low_port, high_port) = ((self.key.ports >> 16) as u16, self.key.ports as u16);
-        let (host, port) = if self.origin_low {
-            (self.key.high, high_port)
-        } else {
-            (self.key.low, low_port)
-        };
-        Service {
-            host,
-            protocol: self.key.protocol,
-            port,
-        }
+        let (host, port) =
+            if self.origin_low { (self.key.high, high_port) } else { (self.key.low, low_port) };
+        Service { host, protocol: self.key.protocol, port }
     }
 
     /// The originator's end, as a service.
     pub(crate) fn origin_end(&self) -> Service {
         let (low_port, high_port) = ((self.key.ports >> 16) as u16, self.key.ports as u16);
         let port = if self.origin_low { low_port } else { high_port };
-        Service {
-            host: self.origin(),
-            protocol: self.key.protocol,
-            port,
-        }
+        Service { host: self.origin(), protocol: self.key.protocol, port }
     }
 }
 
@@ -195,11 +174,7 @@ const OPEN: Duration = Duration::from_secs(3_900);
 
 impl FlowTable {
     pub(crate) fn new(key: Key, capacity: usize, silence: Duration) -> Self {
-        let ends = |timeout| Ends {
-            head: NIL,
-            tail: NIL,
-            timeout,
-        };
+        let ends = |timeout| Ends { head: NIL, tail: NIL, timeout };
         Self {
             state: key.map_state(),
             index: HashTable::new(),
@@ -212,9 +187,7 @@ impl FlowTable {
 
     pub(crate) fn get(&self, key: &FlowKey) -> Option<FlowId> {
         let hash = self.state.hash_one(key);
-        let found = self
-            .index
-            .find(hash, |&at| self.flows[at as usize].key == *key);
+        let found = self.index.find(hash, |&at| self.flows[at as usize].key == *key);
         found.map(|&at| FlowId(at))
     }
 
@@ -316,15 +289,12 @@ impl FlowTable {
 
     /// The first flow whose time is up at `now`, if any.
     pub(crate) fn due(&self, now: Timestamp) -> Option<(FlowId, Queue)> {
-        [Queue::Opening, Queue::Settling, Queue::Open]
-            .into_iter()
-            .find_map(|queue| {
-                let ends = &self.queues[queue as usize];
-                let head = ends.head;
-                let due =
-                    head != NIL && now.since(self.flows[head as usize].touched) >= ends.timeout;
-                due.then_some((FlowId(head), queue))
-            })
+        [Queue::Opening, Queue::Settling, Queue::Open].into_iter().find_map(|queue| {
+            let ends = &self.queues[queue as usize];
+            let head = ends.head;
+            let due = head != NIL && now.since(self.flows[head as usize].touched) >= ends.timeout;
+            due.then_some((FlowId(head), queue))
+        })
     }
 
     /// When the next opening runs out of time.
@@ -352,9 +322,7 @@ impl FlowTable {
     }
 
     fn unlink(&mut self, at: u32) {
-        let Flow {
-            prev, next, queue, ..
-        } = self.flows[at as usize];
+        let Flow { prev, next, queue, .. } = self.flows[at as usize];
         if prev == NIL {
             self.queues[queue as usize].head = next;
         } else {

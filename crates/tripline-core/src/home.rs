@@ -65,8 +65,11 @@ pub struct HomeInference {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Network {
+    /// ARP packets.
     on_link: u64,
+    /// Openings that went there, and that came from there.
     asked: u64,
+    asks: u64,
 }
 
 /// Home must account for this share of the packets before more networks stop being added.
@@ -84,39 +87,34 @@ impl HomeInference {
         if !is_host(packet.src) || !is_host(packet.dst) {
             return;
         }
+        let (src, dst) = (network_of(packet.src), network_of(packet.dst));
+        // The local link, and routers that speak for others, are no conversations.
+        match &packet.body {
+            Body::Arp(_) => {
+                self.networks.entry(src).or_default().on_link += 1;
+                self.networks.entry(dst).or_default().on_link += 1;
+                return;
+            }
+            Body::Icmp(icmp) if icmp.quoted.is_some() => return,
+            _ => {}
+        }
         self.packets += 1;
         let blocks = [private_block(packet.src), private_block(packet.dst)];
         self.private += u64::from(blocks.iter().any(Option::is_some));
         for block in blocks.into_iter().flatten() {
             *self.private_blocks.entry(block).or_default() += 1;
         }
-        let (src, dst) = (network_of(packet.src), network_of(packet.dst));
         *self.pairs.entry((src, dst)).or_default() += 1;
-        let on_link = matches!(packet.body, Body::Arp(_));
-        let asks = match &packet.body {
-            Body::Tcp(tcp) => {
-                let openers = TcpFlags::SYN | TcpFlags::ACK | TcpFlags::RST;
-                tcp.flags.0 & openers == TcpFlags::SYN || tcp.flags.classic() == 0
-            }
-            Body::Udp(udp) => udp.dst_port < udp.src_port,
-            Body::Icmp(icmp) => icmp.quoted.is_none() && matches!(icmp.kind, 8 | 13 | 17 | 128),
-            Body::Sctp(sctp) => sctp.tag == 0,
-            Body::Arp(_) | Body::Other { .. } => false,
-        };
-        self.networks.entry(src).or_default().on_link += u64::from(on_link);
-        let asked = self.networks.entry(dst).or_default();
-        asked.on_link += u64::from(on_link);
-        asked.asked += u64::from(asks);
+        let asks = u64::from(is_opening(&packet.body));
+        self.networks.entry(src).or_default().asks += asks;
+        self.networks.entry(dst).or_default().asked += asks;
     }
 
     /// The guess after what was seen.
     pub fn infer(&self) -> InferredHome {
         if self.packets == 0 {
             let reason = "no packets between two hosts were seen".to_owned();
-            return InferredHome {
-                home: Vec::new(),
-                reason,
-            };
+            return InferredHome { home: Vec::new(), reason };
         }
         let share = self.private as f64 / self.packets as f64;
         if share >= LEAST {
@@ -174,10 +172,25 @@ impl HomeInference {
             (
                 count * 20 / rest.max(1),
                 network.on_link > 0,
+                network.asked > network.asks,
                 network.asked,
                 *count,
             )
         })
+    }
+}
+
+/// Does the packet ask rather than answer, as far as one packet can tell?
+fn is_opening(body: &Body) -> bool {
+    match body {
+        Body::Tcp(tcp) => {
+            let openers = TcpFlags::SYN | TcpFlags::ACK | TcpFlags::RST;
+            tcp.flags.0 & openers == TcpFlags::SYN || tcp.flags.classic() == 0
+        }
+        Body::Udp(udp) => udp.dst_port < udp.src_port,
+        Body::Icmp(icmp) => icmp.quoted.is_none() && matches!(icmp.kind, 8 | 13 | 17 | 128),
+        Body::Sctp(sctp) => sctp.tag == 0,
+        Body::Arp(_) | Body::Other { .. } => false,
     }
 }
 

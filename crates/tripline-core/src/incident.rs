@@ -25,8 +25,8 @@ pub(crate) enum Subject {
     Source(Addr),
     /// One source at one dead service.
     Stale(Addr, Service),
-    /// The outage of a service.
-    Outage(Service),
+    /// The outage of a host's services.
+    Outage(Addr),
     /// The flood against a service.
     Flood(Service),
     /// Answers to questions that nobody asked.
@@ -125,8 +125,9 @@ impl Incident {
 
     /// Adds a contact of the sweep with a service that is new to it.
     pub(crate) fn absorb(&mut self, step: &Step) {
-        self.sweep
-            .touch(step.time, step.service, step.technique, step.outcome);
+        if !step.used {
+            self.sweep.touch(step.time, step.service, step.technique, step.outcome);
+        }
         self.last = self.last.max(step.time);
         self.score = self.score.max(step.score);
         if self.steps.len() < MOST_STEPS {
@@ -138,7 +139,7 @@ impl Incident {
                 None => self.marks.push((mark, 1)),
             }
         }
-        if step.outcome.is_success() {
+        if step.outcome.is_success() && !step.used {
             self.find(step.service, step.time);
         }
     }
@@ -147,11 +148,7 @@ impl Incident {
     pub(crate) fn find(&mut self, service: Service, time: Timestamp) {
         let known = self.found.iter().any(|found| found.service == service);
         if !known && service.protocol.has_ports() && self.found.len() < MOST_FOUND {
-            self.found.push(Found {
-                service,
-                time,
-                follow_up: None,
-            });
+            self.found.push(Found { service, time, follow_up: None });
         }
     }
 
@@ -242,7 +239,7 @@ impl Incident {
             last: self.last.max(self.sweep.last),
             hosts: self.sweep.hosts(),
             ports: self.sweep.ports(),
-            services: self.sweep.services,
+            services: self.sweep.services(),
             port_list: self.sweep.port_list(),
             targets: self.sweep.targets(),
             outcomes: self.sweep.outcomes,
@@ -258,10 +255,7 @@ impl Incident {
     }
 
     pub(crate) fn is_sweep(&self) -> bool {
-        matches!(
-            self.verdict,
-            Verdict::Sweep | Verdict::FollowUp | Verdict::Authorised
-        )
+        matches!(self.verdict, Verdict::Sweep | Verdict::FollowUp | Verdict::Authorised)
     }
 
     fn evidence(&self, tools: &Tools) -> Vec<EvidenceStep> {
@@ -281,20 +275,13 @@ impl Incident {
         }
         let &(name, count) = by_name.iter().max_by_key(|(_, count)| *count)?;
         // One mark among many contacts that lack it is an accident.
-        if count < 2 && self.sweep.services > 4 {
+        if count < 2 && self.sweep.services() > 4 {
             return None;
         }
-        let of_tool = self
-            .marks
-            .iter()
-            .filter(|(mark, _)| rule(*mark).name == name);
+        let of_tool = self.marks.iter().filter(|(mark, _)| rule(*mark).name == name);
         let &(mark, _) = of_tool.max_by_key(|(_, count)| *count)?;
         let rule = rule(mark);
-        Some(ToolMark {
-            name: rule.name.clone(),
-            mark: rule.mark.clone(),
-            weight: rule.weight(),
-        })
+        Some(ToolMark { name: rule.name.clone(), mark: rule.mark.clone(), weight: rule.weight() })
     }
 
     fn entry<'a>(&self, catalog: &'a Catalog) -> Option<&'a Entry> {
@@ -380,10 +367,9 @@ impl Incident {
 
     fn response(&self) -> Response {
         let (action, reason) = match (self.verdict, self.direction) {
-            (Verdict::Authorised, _) => (
-                Action::Notify,
-                "an authorised scanner is reported and never curtailed",
-            ),
+            (Verdict::Authorised, _) => {
+                (Action::Notify, "an authorised scanner is reported and never curtailed")
+            }
             (Verdict::Sweep | Verdict::FollowUp, Direction::Internal | Direction::Outbound) => (
                 Action::Investigate,
                 "the source is one of our own hosts: find out what runs on it before cutting it off",
@@ -392,10 +378,9 @@ impl Incident {
                 Action::RateLimit,
                 "most of these sources are forged decoys: only what is proven may be curtailed",
             ),
-            (Verdict::Sweep | Verdict::FollowUp, _) if self.proof.is_some() => (
-                Action::Curtail,
-                "the source proved that the address is its own",
-            ),
+            (Verdict::Sweep | Verdict::FollowUp, _) if self.proof.is_some() => {
+                (Action::Curtail, "the source proved that the address is its own")
+            }
             (Verdict::Sweep | Verdict::FollowUp, _) => (
                 Action::RateLimit,
                 "the source address is not proven and may be forged: a rate limit on services \
@@ -407,18 +392,14 @@ impl Incident {
                 "the sources are most likely forged: cutting them off would hit others; protect \
                  the service (SYN cookies, rate limits)",
             ),
-            (Verdict::StaleClient, _) => (
-                Action::Notify,
-                "a client with an old configuration, not an attacker",
-            ),
+            (Verdict::StaleClient, _) => {
+                (Action::Notify, "a client with an old configuration, not an attacker")
+            }
             (Verdict::Backscatter | Verdict::Withdrawn, _) => {
                 (Action::Notify, "nothing was attempted here")
             }
         };
-        Response {
-            action,
-            reason: reason.to_owned(),
-        }
+        Response { action, reason: reason.to_owned() }
     }
 }
 
@@ -428,7 +409,7 @@ fn incident_id(subject: Subject, first: Timestamp) -> String {
     match subject {
         Subject::Source(source) => (0u8, source.bits()).hash(&mut hasher),
         Subject::Stale(source, service) => (1u8, source.bits(), service).hash(&mut hasher),
-        Subject::Outage(service) => (2u8, service).hash(&mut hasher),
+        Subject::Outage(host) => (2u8, host.bits()).hash(&mut hasher),
         Subject::Flood(service) => (3u8, service).hash(&mut hasher),
         Subject::Backscatter => 4u8.hash(&mut hasher),
     }

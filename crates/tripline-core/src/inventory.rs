@@ -45,26 +45,17 @@ impl fmt::Display for Fact {
             Self::Answers { first, last } => write!(f, "answers, {first:.0} to {last:.0}"),
             Self::AnsweredLongAgo { last } => write!(f, "last answered at {last:.0}"),
             Self::Outage { failing } => {
-                write!(
-                    f,
-                    "offered, but fails now for {failing} sources that used it before"
-                )
+                write!(f, "offered, but fails now for {failing} sources that used it before")
             }
             Self::ClosedNow => f.write_str("the host itself says that the port is closed"),
             Self::ClosedBefore { at } => write!(f, "the host said at {at:.0} that it is closed"),
             Self::Rejected => f.write_str("a firewall or router rejected it"),
             Self::NoHostSaysRouter => f.write_str("a router says that there is no such host"),
             Self::NeverAnswered { alive_since } => {
-                write!(
-                    f,
-                    "the host lives (seen since {alive_since:.0}) and never answered there"
-                )
+                write!(f, "the host lives (seen since {alive_since:.0}) and never answered there")
             }
             Self::NeverAlive { watched_since } => {
-                write!(
-                    f,
-                    "no host was seen at this address since {watched_since:.0}"
-                )
+                write!(f, "no host was seen at this address since {watched_since:.0}")
             }
             Self::OutsideHome => f.write_str("the host is outside the home networks"),
             Self::HostLives => f.write_str("the host lives"),
@@ -174,10 +165,7 @@ impl Inventory {
         if offer.known.len() < KNOWN_CLIENTS && !offer.known.contains(&client) {
             offer.known.push(client);
         }
-        self.closed
-            .remove(&service)
-            .map(|closed| closed.accused)
-            .unwrap_or_default()
+        self.closed.remove(&service).map(|closed| closed.accused).unwrap_or_default()
     }
 
     /// An attempt at an offered service failed for `client`.
@@ -190,16 +178,7 @@ impl Inventory {
             return Failure::Noted;
         }
         offer.failing.push(client);
-        if offer.failing.len() == OUTAGE_CLIENTS {
-            Failure::OutageBegins
-        } else {
-            Failure::Noted
-        }
-    }
-
-    /// Clients for whom a service fails now.
-    pub(crate) fn failing(&self, service: &Service) -> &[Addr] {
-        self.offers.get(service).map_or(&[], |offer| &offer.failing)
+        if offer.failing.len() == OUTAGE_CLIENTS { Failure::OutageBegins } else { Failure::Noted }
     }
 
     /// A host said that a port is closed, and that counted against `accused`.
@@ -216,21 +195,13 @@ impl Inventory {
         {
             self.closed.remove(&oldest);
         }
-        self.closed.insert(
-            service,
-            Closed {
-                at: now,
-                accused: vec![accused],
-            },
-        );
+        self.closed.insert(service, Closed { at: now, accused: vec![accused] });
         self.closed_order.push_back(service);
     }
 
     /// How many distinct clients a service has.
     pub(crate) fn popularity(&self, service: &Service) -> u64 {
-        self.offers
-            .get(service)
-            .map_or(0, |offer| offer.clients.estimate() as u64)
+        self.offers.get(service).map_or(0, |offer| offer.clients.estimate() as u64)
     }
 
     /// What a service is, for an attempt that ended with `outcome`, and why.
@@ -248,13 +219,7 @@ impl Inventory {
             return offered;
         }
         if outcome.is_success() {
-            return (
-                Standing::Offered,
-                Fact::Answers {
-                    first: now,
-                    last: now,
-                },
-            );
+            return (Standing::Offered, Fact::Answers { first: now, last: now });
         }
         if self.dark.iter().any(|net| net.contains(service.host)) {
             return (Standing::Dark, Fact::DeclaredDark);
@@ -268,12 +233,7 @@ impl Inventory {
     fn offered(&self, service: &Service, now: Timestamp) -> Option<(Standing, Fact)> {
         let offer = self.offers.get(service);
         if let Some(offer) = offer.filter(|offer| offer.failing.len() >= OUTAGE_CLIENTS) {
-            return Some((
-                Standing::Down,
-                Fact::Outage {
-                    failing: offer.failing.len(),
-                },
-            ));
+            return Some((Standing::Down, Fact::Outage { failing: offer.failing.len() }));
         }
         if is_declared(&self.declared, service) == Some(true) {
             return Some((Standing::Offered, Fact::DeclaredService));
@@ -326,19 +286,13 @@ impl Inventory {
 
     /// Number of services that were seen to answer.
     pub(crate) fn len(&self) -> usize {
-        self.offers
-            .keys()
-            .filter(|service| is_listed(service))
-            .count()
+        self.offers.keys().filter(|service| is_listed(service)).count()
     }
 
     /// The services that were seen to answer, in order.
     pub(crate) fn events(&self, now: Timestamp) -> Vec<ServiceEvent> {
-        let mut services: Vec<_> = self
-            .offers
-            .iter()
-            .filter(|(service, _)| is_listed(service))
-            .collect();
+        let mut services: Vec<_> =
+            self.offers.iter().filter(|(service, _)| is_listed(service)).collect();
         services.sort_unstable_by_key(|(service, _)| **service);
         let event = |(service, offer): (&Service, &Offer)| {
             let (standing, fact) = self.offered(service, now)?;
@@ -409,11 +363,7 @@ mod tests {
     }
 
     fn web() -> Service {
-        Service {
-            host: Addr::from_v4_bits(0xc000_020a),
-            protocol: Protocol::Tcp,
-            port: 80,
-        }
+        Service { host: Addr::from_v4_bits(0xc000_020a), protocol: Protocol::Tcp, port: 80 }
     }
 
     fn home() -> Home {
@@ -439,10 +389,7 @@ mod tests {
         assert_eq!(standing(&inventory, Outcome::Refused, 3), Standing::Unused);
         assert!(inventory.answered(web(), CLIENT, at(4)).is_empty());
         assert_eq!(standing(&inventory, Outcome::Refused, 5), Standing::Offered);
-        assert_eq!(
-            standing(&inventory, Outcome::Silent, 40 * 86_400),
-            Standing::Stale
-        );
+        assert_eq!(standing(&inventory, Outcome::Silent, 40 * 86_400), Standing::Stale);
     }
 
     #[test]
@@ -450,10 +397,7 @@ mod tests {
         let mut inventory = inventory(&Settings::default());
         inventory.answered(web(), CLIENT, at(1));
         inventory.answered(web(), OTHER, at(2));
-        assert_eq!(
-            inventory.failed(web(), Addr::from_v4_bits(77)),
-            Failure::Noted
-        );
+        assert_eq!(inventory.failed(web(), Addr::from_v4_bits(77)), Failure::Noted);
         assert_eq!(inventory.failed(web(), CLIENT), Failure::Noted);
         assert_eq!(inventory.failed(web(), CLIENT), Failure::Noted);
         assert_eq!(standing(&inventory, Outcome::Refused, 3), Standing::Offered);
@@ -479,30 +423,12 @@ mod tests {
             protocol: Protocol::Tcp,
             ports: vec![port.parse().unwrap()],
         };
-        let offered = Settings {
-            services: vec![declared("80")],
-            ..Settings::default()
-        };
-        assert_eq!(
-            standing(&inventory(&offered), Outcome::Silent, 1),
-            Standing::Offered
-        );
-        let others = Settings {
-            services: vec![declared("22")],
-            ..Settings::default()
-        };
-        assert_eq!(
-            standing(&inventory(&others), Outcome::Silent, 1),
-            Standing::Unused
-        );
-        let reserved = Settings {
-            reserved: vec![declared("80")],
-            ..Settings::default()
-        };
+        let offered = Settings { services: vec![declared("80")], ..Settings::default() };
+        assert_eq!(standing(&inventory(&offered), Outcome::Silent, 1), Standing::Offered);
+        let others = Settings { services: vec![declared("22")], ..Settings::default() };
+        assert_eq!(standing(&inventory(&others), Outcome::Silent, 1), Standing::Unused);
+        let reserved = Settings { reserved: vec![declared("80")], ..Settings::default() };
         let inventory = inventory(&reserved);
-        assert_eq!(
-            standing(&inventory, Outcome::Established, 1),
-            Standing::Reserved
-        );
+        assert_eq!(standing(&inventory, Outcome::Established, 1), Standing::Reserved);
     }
 }

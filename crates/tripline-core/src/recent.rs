@@ -19,12 +19,7 @@ pub(crate) struct Recent<K, V> {
 impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
     pub(crate) fn new(key: Key, capacity: usize, lifetime: Duration) -> Self {
         let map = Map::with_hasher(key.map_state());
-        Self {
-            map,
-            order: VecDeque::new(),
-            capacity,
-            lifetime,
-        }
+        Self { map, order: VecDeque::new(), capacity, lifetime }
     }
 
     /// Remembers `key` from `now` on.
@@ -51,11 +46,7 @@ impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
     }
 
     fn expire(&mut self, now: Timestamp) {
-        while self
-            .order
-            .front()
-            .is_some_and(|(time, _)| now.since(*time) > self.lifetime)
-        {
+        while self.order.front().is_some_and(|(time, _)| now.since(*time) > self.lifetime) {
             self.forget_oldest();
         }
     }

@@ -79,9 +79,8 @@ mod tests {
     #[test]
     fn false_seen_rate_of_a_full_generation() {
         let mut seen = Seen::new(Key([3, 4]), 1 << 16, Duration::from_secs(3600));
-        let wrong = (0u32..1 << 16)
-            .filter(|value| seen.check_and_insert(Timestamp::EPOCH, value))
-            .count();
+        let wrong =
+            (0u32..1 << 16).filter(|value| seen.check_and_insert(Timestamp::EPOCH, value)).count();
         assert!(wrong < 200, "{wrong} of 65536 falsely seen");
         assert!(seen.check_and_insert(Timestamp::EPOCH, &1u32));
     }
@@ -92,10 +91,7 @@ mod tests {
         let mut seen = Seen::new(Key([3, 4]), 1 << 10, Duration::from_secs(10));
         assert!(!seen.check_and_insert(at(0), &'a'));
         assert!(!seen.check_and_insert(at(11), &'b'));
-        assert!(
-            seen.check_and_insert(at(12), &'a'),
-            "the older generation still knows it"
-        );
+        assert!(seen.check_and_insert(at(12), &'a'), "the older generation still knows it");
         assert!(!seen.check_and_insert(at(40), &'c'));
         assert!(!seen.check_and_insert(at(60), &'b'));
     }

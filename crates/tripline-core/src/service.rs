@@ -162,10 +162,7 @@ pub enum Standing {
 impl Standing {
     /// Is an attempt at such a service a probe?
     pub const fn is_probe(self) -> bool {
-        matches!(
-            self,
-            Self::Unused | Self::Reserved | Self::Dark | Self::Unknown
-        )
+        matches!(self, Self::Unused | Self::Reserved | Self::Dark | Self::Unknown)
     }
 
     /// One word for tables.
@@ -246,10 +243,7 @@ impl Technique {
 
     /// Is this a TCP segment that no honest stack opens a session with?
     pub const fn is_stealth(self) -> bool {
-        matches!(
-            self,
-            Self::Fin | Self::Null | Self::Xmas | Self::Ack | Self::Maimon | Self::Stray
-        )
+        matches!(self, Self::Fin | Self::Null | Self::Xmas | Self::Ack | Self::Maimon | Self::Stray)
     }
 }
 

@@ -147,18 +147,12 @@ impl SourceTable {
             self.filtered += 1;
             return Admission::Filtered;
         }
-        let weakest = ways
-            .iter()
-            .enumerate()
-            .min_by_key(|(way, e)| (e.score(), e.last, *way));
+        let weakest = ways.iter().enumerate().min_by_key(|(way, e)| (e.score(), e.last, *way));
         let way = weakest.map_or(0, |(way, _)| way);
         let trail = ways[way].trail;
         self.evicted += 1;
         self.place(set, way, source, now);
-        Admission::Replaced {
-            at: set * WAYS + way,
-            trail,
-        }
+        Admission::Replaced { at: set * WAYS + way, trail }
     }
 
     fn place(&mut self, set: usize, way: usize, source: Addr, now: Timestamp) {
@@ -194,9 +188,7 @@ mod tests {
     fn evidence_survives_a_flood_of_strangers() {
         let mut table = SourceTable::new(Key([5, 6]), 64);
         let now = Timestamp::from_parts(100, 0);
-        let Admission::At(at) = table.admit(source(1), now) else {
-            panic!("room was there")
-        };
+        let Admission::At(at) = table.admit(source(1), now) else { panic!("room was there") };
         table.entry_mut(at).add(Nats::from_f64(2.6), Nats(0), now);
         for round in 0..2 {
             for n in 1_000..3_000 {
@@ -204,11 +196,7 @@ mod tests {
             }
             assert!(table.filtered > 0, "round {round}");
         }
-        assert_eq!(
-            table.find(source(1)),
-            Some(at),
-            "the least evidence goes first"
-        );
+        assert_eq!(table.find(source(1)), Some(at), "the least evidence goes first");
         assert!(table.evicted > 0);
     }
 

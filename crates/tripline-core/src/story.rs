@@ -26,11 +26,9 @@ pub(crate) fn tell(report: &Incident, decoys: bool) -> String {
             plural(report.hosts, "host"),
             if report.hosts == 1 { "it" } else { "they" }
         ),
-        Verdict::Outage => format!(
-            "{} stopped answering sources that had used it before ({} affected).",
-            target(report),
-            report.source_count
-        ),
+        Verdict::Outage => {
+            format!("{} stopped answering sources that had used it before.", target(report))
+        }
         Verdict::StaleClient => format!(
             "{} keeps trying {}, which nobody offers, and nothing else: most likely an old \
              configuration.",
@@ -43,10 +41,8 @@ pub(crate) fn tell(report: &Incident, decoys: bool) -> String {
 fn sweep(report: &Incident, decoys: bool) -> String {
     let mut text = who(report);
     if decoys {
-        let _ = write!(
-            text,
-            " (the same packets came from all of them: decoys around one scanner)"
-        );
+        let _ =
+            write!(text, " (the same packets came from all of them: decoys around one scanner)");
     }
     let _ = write!(text, " tried {}", extent(report));
     let _ = write!(text, " in {}", span(report.pace.seconds));
@@ -80,25 +76,13 @@ fn results(report: &Incident) -> String {
             let _ = write!(text, "One service answered: {}.", one.service);
         }
         several => {
-            let names: Vec<_> = several
-                .iter()
-                .take(6)
-                .map(|f| f.service.to_string())
-                .collect();
+            let names: Vec<_> = several.iter().take(6).map(|f| f.service.to_string()).collect();
             let more = if several.len() > 6 { ", …" } else { "" };
-            let _ = write!(
-                text,
-                "{} services answered: {}{more}.",
-                several.len(),
-                names.join(", ")
-            );
+            let _ =
+                write!(text, "{} services answered: {}{more}.", several.len(), names.join(", "));
         }
     }
-    let used: Vec<_> = report
-        .found
-        .iter()
-        .filter(|found| found.follow_up.is_some())
-        .collect();
+    let used: Vec<_> = report.found.iter().filter(|found| found.follow_up.is_some()).collect();
     if let [first, ..] = used.as_slice() {
         let _ = write!(
             text,
@@ -134,11 +118,9 @@ fn extent(report: &Incident) -> String {
     };
     match (report.shape, ports) {
         (Some(Shape::Vertical), Some(ports)) => format!("{ports} of {}", target(report)),
-        (_, Some(ports)) => format!(
-            "{ports} on {} ({})",
-            plural(report.hosts, "host"),
-            nets(report)
-        ),
+        (_, Some(ports)) => {
+            format!("{ports} on {} ({})", plural(report.hosts, "host"), nets(report))
+        }
         (_, None) => format!("{} ({})", plural(report.hosts, "address"), nets(report)),
     }
 }
@@ -153,21 +135,13 @@ fn target(report: &Incident) -> String {
 
 fn nets(report: &Incident) -> String {
     let names: Vec<_> = report.targets.iter().take(3).map(net_name).collect();
-    let more = if report.targets.len() > 3 {
-        ", …"
-    } else {
-        ""
-    };
+    let more = if report.targets.len() > 3 { ", …" } else { "" };
     format!("{}{more}", names.join(", "))
 }
 
 fn net_name(net: &tripline_packet::Prefix) -> String {
     let single = net.len() == if net.addr().is_v4() { 32 } else { 128 };
-    if single {
-        net.addr().to_string()
-    } else {
-        net.to_string()
-    }
+    if single { net.addr().to_string() } else { net.to_string() }
 }
 
 fn plural(count: u64, noun: &str) -> String {

@@ -194,9 +194,7 @@ impl Formula {
                     print.dst.v4_bits().map(|dst| dst.swap_bytes() ^ ports)
                 };
                 !print.same_target(previous)
-                    && part(print)
-                        .zip(part(previous))
-                        .is_some_and(|(a, b)| xor == a ^ b)
+                    && part(print).zip(part(previous)).is_some_and(|(a, b)| xor == a ^ b)
             }
             Self::NaabuCount => print.seq == previous.seq.wrapping_add(1) && print.seq < 1 << 20,
         }
@@ -224,21 +222,13 @@ impl Look {
                 self.udp_payload.is_none()
                     && self.sctp_tsn.is_none()
                     && !wants_icmp
-                    && self
-                        .flags
-                        .as_ref()
-                        .is_none_or(|flags| same_flags(flags, tcp.flags))
+                    && self.flags.as_ref().is_none_or(|flags| same_flags(flags, tcp.flags))
                     && same(self.window.map(u64::from), tcp.window.into())
                     && same(self.urgent.map(u64::from), tcp.urgent.into())
                     && same(self.mss.map(u64::from), tcp.options.mss.into())
                     && same(self.ts_value.map(u64::from), tcp.options.ts_value.into())
-                    && same(
-                        self.options.as_ref().map(|text| layout(text)),
-                        tcp.options.layout,
-                    )
-                    && self
-                        .ack_nonzero
-                        .is_none_or(|wanted| wanted == (tcp.ack != 0))
+                    && same(self.options.as_ref().map(|text| layout(text)), tcp.options.layout)
+                    && self.ack_nonzero.is_none_or(|wanted| wanted == (tcp.ack != 0))
             }
             Body::Udp(udp) => self.udp_payload == Some(udp.payload_len),
             Body::Sctp(sctp) => {
@@ -257,9 +247,7 @@ impl Look {
 
 fn same_flags(wanted: &str, flags: TcpFlags) -> bool {
     let letter_bit = |letter| "FSRPAUEC".find(letter).map_or(0, |bit| 1u16 << bit);
-    let bits = wanted
-        .chars()
-        .fold(0, |bits, letter| bits | letter_bit(letter));
+    let bits = wanted.chars().fold(0, |bits, letter| bits | letter_bit(letter));
     flags.0 & 0xff == bits
 }
 
@@ -276,7 +264,5 @@ fn layout(names: &str) -> u64 {
         _ => 8,
     };
     let names = names.split(',').filter(|name| !name.trim().is_empty());
-    names
-        .enumerate()
-        .fold(0, |packed, (at, name)| packed | code(name) << (4 * at))
+    names.enumerate().fold(0, |packed, (at, name)| packed | code(name) << (4 * at))
 }

@@ -25,12 +25,15 @@ pub(crate) struct Step {
     /// Score after this step.
     pub(crate) score: Nats,
     pub(crate) revoked: bool,
+    /// The source used the service, with data, before it made any probe: no part of a sweep.
+    pub(crate) used: bool,
 }
 
 impl Step {
-    /// Is it one of the distinct services nobody offers that a verdict counts?
+    /// Is it one of the distinct services nobody offers that a verdict counts? Those with an
+    /// innocent explanation are not.
     pub(crate) fn is_probe(&self) -> bool {
-        self.standing.is_probe() && self.weight > Nats(0)
+        self.standing.is_probe() && self.weight > Nats(0) && !self.row.is_excuse()
     }
 
     /// The step as the event contract has it.
@@ -83,25 +86,13 @@ const MOST_SUCCESSES: usize = 16;
 
 impl Trail {
     fn new(source: Addr) -> Self {
-        Self {
-            source,
-            steps: Vec::new(),
-            proof: None,
-            excused: 0,
-            judged: false,
-            score: Nats(0),
-        }
+        Self { source, steps: Vec::new(), proof: None, excused: 0, judged: false, score: Nats(0) }
     }
 
     /// Keeps a step if there is room.
     pub(crate) fn push(&mut self, step: Step) {
         self.score = step.score;
-        let successes = || {
-            self.steps
-                .iter()
-                .filter(|step| step.outcome.is_success())
-                .count()
-        };
+        let successes = || self.steps.iter().filter(|step| step.outcome.is_success()).count();
         let wanted = !step.outcome.is_success() || successes() < MOST_SUCCESSES;
         if self.steps.len() < MOST_STEPS && wanted {
             self.steps.push(step);
@@ -126,6 +117,15 @@ impl Trail {
         self.steps.iter().any(|step| step.outcome.is_success())
     }
 
+    /// The source used a service in a session with data.
+    pub(crate) fn use_service(&mut self, service: &Service) {
+        if self.probes() == 0
+            && let Some(step) = self.steps.iter_mut().find(|step| step.service == *service)
+        {
+            step.used = true;
+        }
+    }
+
     /// Distinct services nobody offers, up to the last step.
     pub(crate) fn probes(&self) -> u32 {
         self.steps.iter().filter(|step| step.is_probe()).count() as u32
@@ -146,12 +146,7 @@ const CANDIDATES: usize = 16;
 
 impl Trails {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-            capacity: capacity.max(CANDIDATES),
-            hand: 0,
-        }
+        Self { slots: Vec::new(), free: Vec::new(), capacity: capacity.max(CANDIDATES), hand: 0 }
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<&Trail> {

@@ -33,11 +33,7 @@ impl Addr {
 
     /// The 32 bits of an IPv4 address in host order, `None` for IPv6.
     pub const fn v4_bits(self) -> Option<u32> {
-        if self.is_v4() {
-            Some(self.0 as u32)
-        } else {
-            None
-        }
+        if self.is_v4() { Some(self.0 as u32) } else { None }
     }
 
     /// Is this an IPv4 address?
@@ -142,15 +138,8 @@ pub struct Prefix {
 impl Prefix {
     /// The prefix of `addr` with `len` bits of its own family (0–32 or 0–128); longer is cut.
     pub fn new(addr: Addr, len: u8) -> Self {
-        let mapped_len = if addr.is_v4() {
-            96 + len.min(32)
-        } else {
-            len.min(128)
-        };
-        Self {
-            bits: addr.bits() & mask(mapped_len),
-            mapped_len,
-        }
+        let mapped_len = if addr.is_v4() { 96 + len.min(32) } else { len.min(128) };
+        Self { bits: addr.bits() & mask(mapped_len), mapped_len }
     }
 
     /// Is `addr` inside?
@@ -189,11 +178,7 @@ impl Prefix {
 }
 
 const fn mask(len: u8) -> u128 {
-    if len == 0 {
-        0
-    } else {
-        u128::MAX << (128 - len as u32)
-    }
+    if len == 0 { 0 } else { u128::MAX << (128 - len as u32) }
 }
 
 impl std::str::FromStr for Prefix {

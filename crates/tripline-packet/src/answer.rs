@@ -84,25 +84,17 @@ fn is_tftp_reply(payload: &[u8], len: usize) -> bool {
 /// options. These are 32 bits that must agree or a word; what follows belongs to the flow that the
 /// first answer opened, so it need not be recognised.
 fn is_tftp_first(payload: &[u8], len: usize) -> bool {
-    const OPTIONS: [&[u8]; 5] = [
-        b"blksize\0",
-        b"tsize\0",
-        b"timeout\0",
-        b"windowsize\0",
-        b"multicast\0",
-    ];
+    const OPTIONS: [&[u8]; 5] =
+        [b"blksize\0", b"tsize\0", b"timeout\0", b"windowsize\0", b"multicast\0"];
     match payload {
         [0, 3, 0, 1, ..] => true,
         [0, 4, 0, 0] => len == 4,
         [0, 5, 0, 0..=8, text @ ..] => {
             let printable = |byte: &u8| matches!(byte, b' '..=b'~');
-            text.split_last()
-                .is_some_and(|(&last, text)| last == 0 && text.iter().all(printable))
+            text.split_last().is_some_and(|(&last, text)| last == 0 && text.iter().all(printable))
         }
         [0, 6, options @ ..] => OPTIONS.iter().any(|name| {
-            options
-                .get(..name.len())
-                .is_some_and(|begin| begin.eq_ignore_ascii_case(name))
+            options.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name))
         }),
         _ => false,
     }
@@ -164,9 +156,7 @@ fn ber(data: &[u8], tag: u8) -> Option<(usize, &[u8])> {
         0..=0x7f => Some((first.into(), rest)),
         0x81..=0x84 => {
             let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            let len = bytes
-                .iter()
-                .fold(0, |len, &byte| len << 8 | usize::from(byte));
+            let len = bytes.iter().fold(0, |len, &byte| len << 8 | usize::from(byte));
             Some((len, rest))
         }
         _ => None,
@@ -206,15 +196,8 @@ fn is_radius_answer(payload: &[u8], len: usize) -> bool {
 
 /// The UDP frame header of memcached (request, sequence, count, reserved) and a word of an answer.
 fn is_memcached_answer(payload: &[u8]) -> bool {
-    const WORDS: [&[u8]; 7] = [
-        b"VALUE ",
-        b"STAT ",
-        b"END\r",
-        b"ERROR",
-        b"STORED",
-        b"VERSION ",
-        b"NOT_",
-    ];
+    const WORDS: [&[u8]; 7] =
+        [b"VALUE ", b"STAT ", b"END\r", b"ERROR", b"STORED", b"VERSION ", b"NOT_"];
     match payload {
         [_, _, 0, 0, _, _, 0, 0, text @ ..] => WORDS.iter().any(|word| text.starts_with(word)),
         _ => false,

@@ -18,28 +18,7 @@ pub(crate) fn read(message: Extent<'_>, draft: &mut Packet) -> Result<(), Unread
         return Err(Malformed::ArpLengths.into());
     }
     let (addrs, _) = rest.split::<20>(Malformed::ArpTruncated)?;
-    let &[
-        m0,
-        m1,
-        m2,
-        m3,
-        m4,
-        m5,
-        s0,
-        s1,
-        s2,
-        s3,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        t0,
-        t1,
-        t2,
-        t3,
-    ] = addrs;
+    let &[m0, m1, m2, m3, m4, m5, s0, s1, s2, s3, _, _, _, _, _, _, t0, t1, t2, t3] = addrs;
     draft.src = Addr::from_v4_bits(u32::from_be_bytes([s0, s1, s2, s3]));
     draft.dst = Addr::from_v4_bits(u32::from_be_bytes([t0, t1, t2, t3]));
     // In a tunnel these would be left over from the packet around it.

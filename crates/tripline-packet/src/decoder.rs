@@ -25,10 +25,7 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder that has seen nothing.
     pub fn new() -> Self {
-        Self {
-            fragments: Fragments::new(),
-            tally: Tally::new(),
-        }
+        Self { fragments: Fragments::new(), tally: Tally::new() }
     }
 
     /// The packet in a frame: the innermost one where tunnels could be opened, else the one around

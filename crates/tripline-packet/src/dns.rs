@@ -46,10 +46,7 @@ pub(crate) fn is_netbios_response(payload: &[u8], len: usize) -> bool {
         && counts.questions == 0
         && counts.answers >= 1
         && payload.get(HEADER) == Some(&(NAME as u8))
-        && name
-            .iter()
-            .take(NAME)
-            .all(|byte| (b'A'..=b'P').contains(byte))
+        && name.iter().take(NAME).all(|byte| (b'A'..=b'P').contains(byte))
 }
 
 /// The addresses of the answer section; what cannot be read ends the search.
@@ -62,11 +59,7 @@ pub(crate) fn addresses(payload: &[u8], len: usize) -> Hint {
         *place = addr;
         found = true;
     }
-    if found {
-        Hint::DnsAnswer { addrs }
-    } else {
-        Hint::None
-    }
+    if found { Hint::DnsAnswer { addrs } } else { Hint::None }
 }
 
 struct Counts {

@@ -29,11 +29,7 @@ impl<'a> Extent<'a> {
         Self {
             data: frame.data,
             len: len.max(frame.data.len()),
-            tail: if len > frame.data.len() {
-                Tail::Cut
-            } else {
-                Tail::Whole
-            },
+            tail: if len > frame.data.len() { Tail::Cut } else { Tail::Whole },
         }
     }
 
@@ -69,11 +65,7 @@ impl<'a> Extent<'a> {
     #[inline]
     pub(crate) fn first(self, len: usize) -> Self {
         match self.data.get(..len) {
-            Some(data) => Self {
-                data,
-                len,
-                tail: Tail::Whole,
-            },
+            Some(data) => Self { data, len, tail: Tail::Whole },
             None => Self { len, ..self },
         }
     }
@@ -116,21 +108,13 @@ mod tests {
     use crate::{LinkType, Timestamp};
 
     fn frame(data: &[u8], wire_len: u32) -> Frame<'_> {
-        Frame {
-            time: Timestamp::EPOCH,
-            link: LinkType::RawIp,
-            wire_len,
-            data,
-        }
+        Frame { time: Timestamp::EPOCH, link: LinkType::RawIp, wire_len, data }
     }
 
     #[test]
     fn a_snap_length_is_no_lie() {
         let cut = Extent::of_frame(&frame(&[1, 2, 3], 10));
-        assert_eq!(
-            cut.skip(4, Malformed::TcpTruncated).unwrap_err(),
-            Malformed::SnapLength.into()
-        );
+        assert_eq!(cut.skip(4, Malformed::TcpTruncated).unwrap_err(), Malformed::SnapLength.into());
         let beyond_the_wire = cut.skip(11, Malformed::TcpTruncated).unwrap_err();
         assert_eq!(beyond_the_wire, Malformed::TcpTruncated.into());
         let whole = Extent::of_frame(&frame(&[1, 2, 3], 3));

@@ -44,11 +44,7 @@ impl Key {
             src: packet.src,
             dst: packet.dst,
             id,
-            protocol: if packet.src.is_v4() {
-                protocol
-            } else {
-                protocol::FRAGMENT
-            },
+            protocol: if packet.src.is_v4() { protocol } else { protocol::FRAGMENT },
         }
     }
 }
@@ -74,21 +70,12 @@ impl<'a> Piece<'a> {
             tally.note(Malformed::FragmentLength);
             bytes = bytes.first(used);
         }
-        Ok(Self {
-            offset,
-            more,
-            protocol: payload.protocol,
-            bytes,
-        })
+        Ok(Self { offset, more, protocol: payload.protocol, bytes })
     }
 
     /// The bytes of a first piece, as the beginning of a datagram of which `len` bytes are known.
     pub(crate) fn beginning(&self, len: usize) -> Extent<'a> {
-        Extent {
-            len: len.max(self.bytes.len),
-            tail: Tail::Partial,
-            ..self.bytes
-        }
+        Extent { len: len.max(self.bytes.len), tail: Tail::Partial, ..self.bytes }
     }
 
     /// The bytes of the piece that belong to the head, and where.
@@ -152,11 +139,7 @@ impl Known {
         Extent {
             data: &self.head[..self.run],
             len: self.len,
-            tail: if self.is_whole {
-                Tail::Whole
-            } else {
-                Tail::Partial
-            },
+            tail: if self.is_whole { Tail::Whole } else { Tail::Partial },
         }
     }
 }

@@ -18,9 +18,7 @@ pub(crate) fn ftp(tcp: &Tcp, payload: &[u8], sender: Addr) -> Hint {
         .iter()
         .take(MAX_LINE)
         .position(|byte| matches!(byte, b'\r' | b'\n'))
-        .map_or(&payload[..payload.len().min(MAX_LINE)], |end| {
-            &payload[..end]
-        });
+        .map_or(&payload[..payload.len().min(MAX_LINE)], |end| &payload[..end]);
     let Some((word, rest)) = line.split_first_chunk::<4>() else {
         return Hint::None;
     };

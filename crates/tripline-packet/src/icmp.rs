@@ -16,10 +16,7 @@ pub(crate) fn read(message: Extent<'_>, v4: bool, tally: &mut Tally) -> Result<I
     let (header, rest) = message.split::<HEADER>(Malformed::IcmpTruncated)?;
     let kind = header[0];
     let (id, seq) = if has_id(kind, v4) {
-        (
-            u16::from_be_bytes([header[4], header[5]]),
-            u16::from_be_bytes([header[6], header[7]]),
-        )
+        (u16::from_be_bytes([header[4], header[5]]), u16::from_be_bytes([header[6], header[7]]))
     } else {
         (0, 0)
     };
@@ -37,30 +34,18 @@ pub(crate) fn read(message: Extent<'_>, v4: bool, tally: &mut Tally) -> Result<I
         seq,
         payload_len: saturated(rest.len),
         target,
-        quoted: if is_error(kind, v4) {
-            quoted(rest, tally)?
-        } else {
-            None
-        },
+        quoted: if is_error(kind, v4) { quoted(rest, tally)? } else { None },
     })
 }
 
 /// Echo, timestamp, information and address mask, request and reply.
 fn has_id(kind: u8, v4: bool) -> bool {
-    if v4 {
-        matches!(kind, 0 | 8 | 13..=18)
-    } else {
-        matches!(kind, 128 | 129)
-    }
+    if v4 { matches!(kind, 0 | 8 | 13..=18) } else { matches!(kind, 128 | 129) }
 }
 
 /// Unreachable, quench, redirect, time exceeded, parameter problem; in ICMPv6 also too big.
 fn is_error(kind: u8, v4: bool) -> bool {
-    if v4 {
-        matches!(kind, 3 | 4 | 5 | 11 | 12)
-    } else {
-        matches!(kind, 1..=4)
-    }
+    if v4 { matches!(kind, 3 | 4 | 5 | 11 | 12) } else { matches!(kind, 1..=4) }
 }
 
 fn quoted(rest: Extent<'_>, tally: &mut Tally) -> Result<Option<Quoted>, Unread> {
@@ -90,9 +75,7 @@ fn transport(protocol: u8, data: &[u8]) -> Transport {
         return match data.first() {
             Some(&kind) => Transport::Icmp {
                 kind,
-                id: be16(data, 4)
-                    .filter(|_| has_id(kind, protocol == protocol::ICMP))
-                    .unwrap_or(0),
+                id: be16(data, 4).filter(|_| has_id(kind, protocol == protocol::ICMP)).unwrap_or(0),
             },
             None => cut_off,
         };

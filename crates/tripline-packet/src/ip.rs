@@ -73,16 +73,10 @@ pub(crate) fn ipv4<'a>(
     draft.ip_id = u16::from_be_bytes([header[4], header[5]]);
     let place = u16::from_be_bytes([header[6], header[7]]);
     draft.dont_fragment = place & 0x4000 != 0;
-    let rest = packet
-        .first(total_len)
-        .skip(header_len, Malformed::Ipv4HeaderLength)?;
+    let rest = packet.first(total_len).skip(header_len, Malformed::Ipv4HeaderLength)?;
     match v4_fragment(place, draft.ip_id) {
         None => Ok(behind_v4(header[9], rest)),
-        fragment => Ok(Payload {
-            protocol: header[9],
-            rest,
-            fragment,
-        }),
+        fragment => Ok(Payload { protocol: header[9], rest, fragment }),
     }
 }
 
@@ -95,11 +89,7 @@ pub(crate) fn behind_v4(protocol: u8, rest: Extent<'_>) -> Payload<'_> {
         protocol::AUTHENTICATION => authentication(rest).unwrap_or(as_it_is),
         _ => as_it_is,
     };
-    Payload {
-        protocol,
-        rest,
-        fragment: None,
-    }
+    Payload { protocol, rest, fragment: None }
 }
 
 #[inline]
@@ -178,11 +168,7 @@ pub(crate) fn extensions(mut next: u8, mut rest: Extent<'_>) -> Result<Payload<'
                 (next, rest) = (header[0], behind);
                 let fragment = v6_fragment(header);
                 if fragment.is_some() {
-                    return Ok(Payload {
-                        protocol: next,
-                        rest,
-                        fragment,
-                    });
+                    return Ok(Payload { protocol: next, rest, fragment });
                 }
             }
             _ => break,
@@ -191,11 +177,7 @@ pub(crate) fn extensions(mut next: u8, mut rest: Extent<'_>) -> Result<Payload<'
     if is_extension(next) && rest.len > 0 {
         return Err(Malformed::ExtensionHeaders.into());
     }
-    Ok(Payload {
-        protocol: next,
-        rest,
-        fragment: None,
-    })
+    Ok(Payload { protocol: next, rest, fragment: None })
 }
 
 /// `None` for an "atomic" fragment, which is whole (RFC 6946).
@@ -276,18 +258,9 @@ fn quote_v4(data: &[u8]) -> Option<Quote<'_>> {
 
 fn quote_v6(data: &[u8]) -> Option<Quote<'_>> {
     let header = data.first_chunk::<40>()?;
-    let rest = Extent {
-        data: &data[40..],
-        len: data.len() - 40,
-        tail: Tail::Whole,
-    };
+    let rest = Extent { data: &data[40..], len: data.len() - 40, tail: Tail::Whole };
     let (protocol, transport) = quoted_transport(header[6], rest);
-    Some(Quote {
-        src: v6_addr(header, 8)?,
-        dst: v6_addr(header, 24)?,
-        protocol,
-        transport,
-    })
+    Some(Quote { src: v6_addr(header, 8)?, dst: v6_addr(header, 24)?, protocol, transport })
 }
 
 fn quoted_transport<'a>(next: u8, rest: Extent<'a>) -> (u8, &'a [u8]) {
@@ -297,11 +270,7 @@ fn quoted_transport<'a>(next: u8, rest: Extent<'a>) -> (u8, &'a [u8]) {
         _ => Ok(payload),
     };
     match extensions(next, rest).and_then(at_end) {
-        Ok(Payload {
-            protocol,
-            rest,
-            fragment: None,
-        }) => (protocol, rest.data),
+        Ok(Payload { protocol, rest, fragment: None }) => (protocol, rest.data),
         Ok(payload) => (payload.protocol, &[]),
         Err(_) => (next, &[]),
     }

@@ -207,13 +207,7 @@ fn cooked_v1<'a>(frame: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
 fn cooked_v2<'a>(frame: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
     let (header, rest) = frame.split::<20>(Malformed::TruncatedLink)?;
     let field = |at: usize| be16(header, at).unwrap_or(0);
-    cooked(
-        draft,
-        header[10].into(),
-        field(8),
-        header[11].into(),
-        &header[12..18],
-    );
+    cooked(draft, header[10].into(), field(8), header[11].into(), &header[12..18]);
     cooked_payload(field(8), field(0), rest)
 }
 

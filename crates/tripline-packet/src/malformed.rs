@@ -126,10 +126,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new() -> Self {
-        Self {
-            malformed: [0; Malformed::COUNT],
-            skipped: [0; Skipped::COUNT],
-        }
+        Self { malformed: [0; Malformed::COUNT], skipped: [0; Skipped::COUNT] }
     }
 
     // Hardly any frame is malformed: keep the counting out of the straight path.
@@ -168,8 +165,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), total);
         let snake = |name: &str| {
-            name.bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         };
         assert!(names.into_iter().all(snake));
     }

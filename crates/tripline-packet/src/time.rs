@@ -27,11 +27,7 @@ impl Timestamp {
 
     /// A time from seconds and nanoseconds since the epoch, saturating at the limits.
     pub const fn from_parts(seconds: i64, nanos: u32) -> Self {
-        Self(
-            seconds
-                .saturating_mul(1_000_000_000)
-                .saturating_add(nanos as i64),
-        )
+        Self(seconds.saturating_mul(1_000_000_000).saturating_add(nanos as i64))
     }
 
     /// Nanoseconds since the epoch.
@@ -59,11 +55,7 @@ impl Timestamp {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let march_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-        let month = if march_month < 10 {
-            march_month + 3
-        } else {
-            march_month - 9
-        };
+        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         (
             year,
@@ -100,10 +92,7 @@ impl Sub<Duration> for Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day, hour, minute, second, nanos) = self.civil();
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        )?;
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
         match f.precision().unwrap_or(9).min(9) {
             0 => {}
             digits => write!(f, ".{:0digits$}", nanos / 10u32.pow(9 - digits as u32))?,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use tripline_capture::CaptureSet;
+use tripline_capture::{CaptureSet, Ending, FileSummary};
 use tripline_packet::Frame;
 
 use crate::run::{FrameSource, Position};
@@ -21,9 +21,10 @@ pub fn open(paths: &[PathBuf]) -> Result<Captures> {
 pub struct Captures(CaptureSet);
 
 impl Captures {
-    /// Files that were opened so far.
+    /// Captures among the inputs; other files in a folder do not count.
     pub fn files(&self) -> usize {
-        self.0.files().len()
+        let skipped = |file: &&FileSummary| matches!(file.ending, Ending::Skipped(_));
+        self.0.files().filter(|file| !skipped(file)).count()
     }
 }
 
@@ -35,9 +36,6 @@ impl FrameSource for Captures {
 
     fn position(&self) -> Position {
         let progress = self.0.progress();
-        Position {
-            read: progress.bytes_read,
-            total: progress.bytes_total,
-        }
+        Position { read: progress.read, total: progress.total }
     }
 }

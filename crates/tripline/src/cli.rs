@@ -220,10 +220,7 @@ impl SettingsOptions {
     /// The layers over the built-in defaults.
     pub fn layers(&self) -> Layers {
         Layers {
-            file: self
-                .settings
-                .clone()
-                .or_else(settings::file_from_environment),
+            file: self.settings.clone().or_else(settings::file_from_environment),
             home: self.home.clone(),
         }
     }
@@ -266,15 +263,8 @@ mod tests {
 
     #[test]
     fn homes_may_be_listed_and_repeated() {
-        let args = [
-            "tripline",
-            "read",
-            "--home",
-            "192.0.2.0/24,::1",
-            "--home",
-            "10.0.0.0/8",
-            "a.pcap",
-        ];
+        let args =
+            ["tripline", "read", "--home", "192.0.2.0/24,::1", "--home", "10.0.0.0/8", "a.pcap"];
         let Command::Read(read) = Cli::parse_from(args).command else {
             panic!("not read");
         };

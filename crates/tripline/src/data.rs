@@ -48,11 +48,7 @@ fn parse<T: DeserializeOwned>(what: &str, text: &str) -> Result<T> {
 /// Only if the catalogue that was built in is damaged, which a test rules out, or has no such id.
 pub fn raw_entry(id: &str) -> Result<serde_json::Value> {
     let mut file: serde_json::Value = parse("catalogue", CATALOG)?;
-    let entries = file["event"]
-        .as_array_mut()
-        .context("no events in the catalogue")?;
+    let entries = file["event"].as_array_mut().context("no events in the catalogue")?;
     let entry = entries.iter_mut().find(|entry| entry["id"] == id);
-    entry
-        .map(serde_json::Value::take)
-        .with_context(|| format!("no event has the id {id}"))
+    entry.map(serde_json::Value::take).with_context(|| format!("no event has the id {id}"))
 }

@@ -93,9 +93,7 @@ pub fn one_in(probability: f64) -> String {
 
 /// Date and time in UTC with so many decimals of a second, without the zone.
 pub fn date_time(time: Timestamp, decimals: usize) -> String {
-    format!("{time:.decimals$}")
-        .replace('T', " ")
-        .replace('Z', "")
+    format!("{time:.decimals$}").replace('T', " ").replace('Z', "")
 }
 
 /// Shows times as briefly as a report allows: without the date if all of it is on one day, and
@@ -135,6 +133,28 @@ impl Clock {
         }
     }
 
+    /// A span of time: `02:06:23 – 02:06:35`, with a day only where it is another one.
+    pub fn span(&self, first: Timestamp, last: Timestamp) -> String {
+        self.span_from(self.show(first), first, last)
+    }
+
+    /// A span of time with its day, whatever the report's is.
+    pub fn full_span(&self, first: Timestamp, last: Timestamp) -> String {
+        self.span_from(self.show_full(first), first, last)
+    }
+
+    fn span_from(&self, from: String, first: Timestamp, last: Timestamp) -> String {
+        let to = self.show_full(last);
+        let to = match to.split_once(' ') {
+            Some((last_day, of_day)) if day(first) == last_day => of_day.to_owned(),
+            _ => to,
+        };
+        if from.ends_with(&to) {
+            return from;
+        }
+        format!("{from} – {to}")
+    }
+
     /// A time with its day.
     pub fn show_full(&self, time: Timestamp) -> String {
         date_time(time, self.decimals)
@@ -143,8 +163,7 @@ impl Clock {
 
 fn day(time: Timestamp) -> String {
     let text = date_time(time, 0);
-    text.split_once(' ')
-        .map_or(text.clone(), |(day, _)| day.to_owned())
+    text.split_once(' ').map_or(text.clone(), |(day, _)| day.to_owned())
 }
 
 #[cfg(test)]
@@ -153,12 +172,7 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(count(number), text);
         }
         assert_eq!(counted(1, "host"), "1 host");
@@ -207,10 +221,7 @@ mod tests {
         assert_eq!(rate(0.005), "18/h");
         assert_eq!(rate(1.0 / 86_400.0), "1.0/day");
         assert_eq!(one_in(1e-5), "1 in 100,000");
-        assert_eq!(
-            (score(-3.25), score(1447.9)),
-            ("-3.2".to_owned(), "1,448".to_owned())
-        );
+        assert_eq!((score(-3.25), score(1447.9)), ("-3.2".to_owned(), "1,448".to_owned()));
     }
 
     #[test]
@@ -223,6 +234,10 @@ mod tests {
         let clock = Clock::new(at(0), at(86_400));
         assert_eq!(clock.day(), None);
         assert_eq!(clock.show(at(60)), "1970-01-01 00:01:00");
+        assert_eq!(clock.span(at(60), at(61)), "1970-01-01 00:01:00 – 00:01:01");
+        assert_eq!(clock.span(at(60), at(60)), "1970-01-01 00:01:00");
+        let over_midnight = clock.span(at(60), at(86_460));
+        assert_eq!(over_midnight, "1970-01-01 00:01:00 – 1970-01-02 00:01:00");
     }
 
     #[test]

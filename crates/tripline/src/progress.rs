@@ -81,10 +81,9 @@ fn bar(position: Position) -> ProgressBar {
             ProgressBar::with_draw_target(Some(total), target),
             "{bar:40} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
         ),
-        None => (
-            ProgressBar::with_draw_target(None, target),
-            "{spinner} {bytes} read  {bytes_per_sec}",
-        ),
+        None => {
+            (ProgressBar::with_draw_target(None, target), "{spinner} {bytes} read  {bytes_per_sec}")
+        }
     };
     bar.set_position(position.read);
     match ProgressStyle::with_template(template) {

@@ -76,10 +76,7 @@ mod tests {
     #[test]
     fn paragraphs_and_lists() {
         let text = "One\ntwo.\n\n- first\n  goes on\n- second\n1. number\n10.5 is no item\n\nLast.";
-        let item = |marker, text: &str| Block::Item {
-            marker,
-            text: text.to_owned(),
-        };
+        let item = |marker, text: &str| Block::Item { marker, text: text.to_owned() };
         let expected = [
             Block::Paragraph("One two.".to_owned()),
             Block::Gap,
@@ -94,11 +91,7 @@ mod tests {
 
     #[test]
     fn items_hang() {
-        let mut page = Page::new(Terminal {
-            color: false,
-            unicode: true,
-            width: 40,
-        });
+        let mut page = Page::new(Terminal { color: false, unicode: true, width: 40 });
         add(&mut page, "- run `tripline explain` and read all of it", 2);
         let mut out = Vec::new();
         page.write_to(&mut out).unwrap();

@@ -82,11 +82,7 @@ pub fn run(
 ) -> Result<Finished> {
     let mut intake = Intake::new(source, watch);
     let infer = settings.home.is_empty();
-    let wanted = if infer {
-        HomeInference::SAMPLE
-    } else {
-        FRAMES_PER_KEY as usize
-    };
+    let wanted = if infer { HomeInference::SAMPLE } else { FRAMES_PER_KEY as usize };
     let (sample, inferred) = intake.sample(wanted, infer, sink)?;
     if let Some(inferred) = inferred {
         sink.event(home_notice(&inferred, intake.now))?;
@@ -112,11 +108,7 @@ pub fn run(
     let mut summary = engine.summary();
     summary.malformed = intake.unread();
     sink.event(Event::Summary(Box::new(summary)))?;
-    Ok(Finished {
-        frames: intake.frames,
-        troubles: intake.troubles,
-        alerts,
-    })
+    Ok(Finished { frames: intake.frames, troubles: intake.troubles, alerts })
 }
 
 fn engine(settings: Settings, key: [u64; 2]) -> Result<Engine> {
@@ -159,12 +151,7 @@ fn home_notice(inferred: &InferredHome, time: Option<Timestamp>) -> Event {
 }
 
 fn notice(name: &str, time: Option<Timestamp>, message: String) -> Event {
-    Event::Notice(Notice {
-        schema: SCHEMA_VERSION,
-        name: name.to_owned(),
-        time,
-        message,
-    })
+    Event::Notice(Notice { schema: SCHEMA_VERSION, name: name.to_owned(), time, message })
 }
 
 /// Frames become packets here, and everything that does not is counted.
@@ -259,11 +246,6 @@ impl<'a> Intake<'a> {
         let malformed = self.decoder.malformed();
         let malformed = malformed.map(|(kind, count)| (kind.name(), count));
         let counts = malformed.chain(self.decoder.skipped());
-        counts
-            .map(|(name, count)| NamedCount {
-                name: name.to_owned(),
-                count,
-            })
-            .collect()
+        counts.map(|(name, count)| NamedCount { name: name.to_owned(), count }).collect()
     }
 }

@@ -60,10 +60,7 @@ impl Terminal {
 
     /// An empty line for this terminal.
     pub fn line(self) -> Line {
-        Line {
-            unicode: self.unicode,
-            spans: Vec::new(),
-        }
+        Line { unicode: self.unicode, spans: Vec::new() }
     }
 }
 
@@ -193,10 +190,7 @@ impl Line {
                     is_new = false;
                 }
                 if let Some((_, word)) = words.last_mut() {
-                    word.spans.push(Span {
-                        ink: span.ink,
-                        text: part.to_owned(),
-                    });
+                    word.spans.push(Span { ink: span.ink, text: part.to_owned() });
                 }
             }
         }
@@ -204,10 +198,7 @@ impl Line {
     }
 
     fn empty(&self) -> Self {
-        Self {
-            unicode: self.unicode,
-            spans: Vec::new(),
-        }
+        Self { unicode: self.unicode, spans: Vec::new() }
     }
 
     /// Breaks the line at spaces so that no piece is wider than `width`. What has no space is
@@ -270,10 +261,7 @@ impl Line {
     }
 
     fn write_to(&self, out: &mut dyn Write, color: bool) -> io::Result<()> {
-        let end = self
-            .spans
-            .iter()
-            .rposition(|span| !span.text.trim_end().is_empty());
+        let end = self.spans.iter().rposition(|span| !span.text.trim_end().is_empty());
         for (index, span) in self.spans.iter().enumerate() {
             // Nothing but spaces follows: they would only be noise in a pipe.
             let text = match end {
@@ -306,10 +294,7 @@ pub struct Page {
 impl Page {
     /// An empty page.
     pub fn new(term: Terminal) -> Self {
-        Self {
-            term,
-            lines: Vec::new(),
-        }
+        Self { term, lines: Vec::new() }
     }
 
     /// An empty line for this page's terminal.
@@ -433,11 +418,7 @@ fn ascii(letter: char) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    const TERM: Terminal = Terminal {
-        color: false,
-        unicode: true,
-        width: 60,
-    };
+    const TERM: Terminal = Terminal { color: false, unicode: true, width: 60 };
 
     fn text(page: &Page) -> String {
         let mut out = Vec::new();
@@ -447,20 +428,14 @@ mod tests {
 
     #[test]
     fn control_characters_never_get_through() {
-        assert_eq!(
-            clean("a\x1b[31mb\r\n\u{9b}", true),
-            "a\\u{1b}[31mb\\r\\n\\u{9b}"
-        );
+        assert_eq!(clean("a\x1b[31mb\r\n\u{9b}", true), "a\\u{1b}[31mb\\r\\n\\u{9b}");
         assert_eq!(clean("exe.\u{202e}txt", true), "exe.\\u{202e}txt");
         assert_eq!(clean("café → 日", false), "cafe -> \\u{65e5}");
     }
 
     #[test]
     fn ascii_mode_is_ascii() {
-        let term = Terminal {
-            unicode: false,
-            ..TERM
-        };
+        let term = Terminal { unicode: false, ..TERM };
         let mut page = Page::new(term);
         page.paragraph(&page.line().plain("α ≤ 5 — “so” ● ⠿ ▌x"), 4);
         assert!(text(&page).is_ascii(), "{}", text(&page));
@@ -469,9 +444,7 @@ mod tests {
     #[test]
     fn wraps_in_the_column() {
         let mut page = Page::new(Terminal { width: 40, ..TERM });
-        let value = page
-            .line()
-            .plain("one two three four five six seven eight nine ten");
+        let value = page.line().plain("one two three four five six seven eight nine ten");
         page.field("label", &value);
         let expected =
             "  label     one two three four five six\n            seven eight nine ten\n";
@@ -486,26 +459,16 @@ mod tests {
             .iter()
             .map(|piece| piece.spans.iter().map(|span| span.text.as_str()).collect())
             .collect();
-        assert_eq!(
-            pieces,
-            ["tcp 1,22,", "333,4444,", "55555,", "666666,", "7777777"]
-        );
+        assert_eq!(pieces, ["tcp 1,22,", "333,4444,", "55555,", "666666,", "7777777"]);
     }
 
     #[test]
     fn every_piece_fits_and_nothing_is_lost() {
-        let line = TERM
-            .line()
-            .plain("äöü ")
-            .strong("日本語日本語")
-            .faint(" x yy zzzzzzzzz")
-            .plain("q");
+        let line =
+            TERM.line().plain("äöü ").strong("日本語日本語").faint(" x yy zzzzzzzzz").plain("q");
         for width in 1..20 {
             let pieces = line.wrap(width);
-            assert!(
-                pieces.iter().all(|piece| piece.width() <= width.max(2)),
-                "{width}"
-            );
+            assert!(pieces.iter().all(|piece| piece.width() <= width.max(2)), "{width}");
             let letters = |line: &Line| -> String {
                 let all = line.spans.iter().map(|span| span.text.replace(' ', ""));
                 all.collect()
@@ -520,9 +483,6 @@ mod tests {
         let line = TERM.line().add(Ink::Alarm, "HIGH").plain(" x");
         let mut out = Vec::new();
         line.write_to(&mut out, true).unwrap();
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "\x1b[1m\x1b[31mHIGH\x1b[0m x\n"
-        );
+        assert_eq!(String::from_utf8(out).unwrap(), "\x1b[1m\x1b[31mHIGH\x1b[0m x\n");
     }
 }

@@ -1,8 +1,5 @@
 //! The real catalogue: complete, free of contradictions, and true to the old numbers.
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test a failed unwrap is the assertion"
-)]
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is the assertion")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -108,11 +105,7 @@ fn the_whole_old_probe_family_is_there() {
     let catalog = catalog();
     let missing: Vec<&str> = OLD_PROBES
         .into_iter()
-        .filter(|name| {
-            catalog
-                .find(name)
-                .is_none_or(|entry| entry.class != Class::Probe)
-        })
+        .filter(|name| catalog.find(name).is_none_or(|entry| entry.class != Class::Probe))
         .collect();
     assert!(missing.is_empty(), "missing: {missing:?}");
 }
@@ -123,10 +116,7 @@ fn the_ftp_probe_is_what_it_was() {
     let entry = catalog.find("2003004").unwrap();
     assert_eq!(entry.signature, "TCP_Probe_Ftp");
     assert_eq!(entry.risk, Risk::Low);
-    assert_eq!(
-        catalog.probe(Protocol::Tcp, 21).unwrap().iss_id,
-        Some(2_003_004)
-    );
+    assert_eq!(catalog.probe(Protocol::Tcp, 21).unwrap().iss_id, Some(2_003_004));
 }
 
 #[test]
@@ -163,16 +153,8 @@ fn every_section_is_filled() {
                 entry.signature
             );
         }
-        assert!(
-            !entry.attack.is_empty() || entry.class == Class::Verdict,
-            "{}",
-            entry.signature
-        );
-        assert!(
-            !entry.references.is_empty(),
-            "{}: no references",
-            entry.signature
-        );
+        assert!(!entry.attack.is_empty() || entry.class == Class::Verdict, "{}", entry.signature);
+        assert!(!entry.references.is_empty(), "{}: no references", entry.signature);
     }
 }
 
@@ -195,16 +177,9 @@ fn sections(entry: &Entry) -> [(&'static str, &str, usize); 9] {
 fn no_page_is_a_copy_of_another() {
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for entry in catalog().entries() {
-        let name = entry
-            .signature
-            .rsplit('_')
-            .next()
-            .unwrap()
-            .to_ascii_lowercase();
+        let name = entry.signature.rsplit('_').next().unwrap().to_ascii_lowercase();
         // Short ones may be alike by chance.
-        for (section, text, _) in sections(entry)
-            .into_iter()
-            .filter(|(_, text, _)| text.len() > 60)
+        for (section, text, _) in sections(entry).into_iter().filter(|(_, text, _)| text.len() > 60)
         {
             let key = plain(text).replace(&name, "");
             if let Some(other) = seen.insert(key, entry.signature.clone()) {
@@ -220,10 +195,7 @@ fn no_page_is_a_copy_of_another() {
 #[test]
 fn ids_follow_the_plan() {
     for entry in catalog().entries() {
-        let number = entry
-            .id
-            .strip_prefix("TL-")
-            .and_then(|digits| digits.parse::<u32>().ok());
+        let number = entry.id.strip_prefix("TL-").and_then(|digits| digits.parse::<u32>().ok());
         let number = number.unwrap_or_else(|| panic!("{}: odd id {}", entry.signature, entry.id));
         let class = match number {
             1_000..=2_999 => Class::Probe,
@@ -234,11 +206,7 @@ fn ids_follow_the_plan() {
         };
         assert_eq!(entry.class, class, "{} {}", entry.id, entry.signature);
         if class == Class::Probe {
-            assert!(
-                entry.protocol.is_some_and(Protocol::has_ports),
-                "{}",
-                entry.signature
-            );
+            assert!(entry.protocol.is_some_and(Protocol::has_ports), "{}", entry.signature);
         }
     }
 }

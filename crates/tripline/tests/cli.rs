@@ -1,8 +1,5 @@
 //! The program as its users meet it: what they type, what they get, how it exits.
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test a failed unwrap is the assertion"
-)]
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is the assertion")]
 
 mod rig;
 mod schema;
@@ -14,26 +11,16 @@ use rig::{Folder, Pcap, run, run_with_input, tripline};
 use serde_json::Value;
 
 fn events(text: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
 fn help_tells_examples_and_exit_codes() {
     for (args, words) in [
-        (
-            vec!["--help"],
-            vec!["read", "explain", "settings", "schema", "Examples:"],
-        ),
+        (vec!["--help"], vec!["read", "explain", "settings", "schema", "Examples:"]),
         (
             vec!["read", "--help"],
-            vec![
-                "Examples:",
-                "Exit codes:",
-                "--exit-code",
-                "TRIPLINE_SETTINGS",
-            ],
+            vec!["Examples:", "Exit codes:", "--exit-code", "TRIPLINE_SETTINGS"],
         ),
         (vec!["explain", "--help"], vec!["2003004", "Exit codes:"]),
         (vec!["settings", "--help"], vec!["--check", "Exit codes:"]),
@@ -41,11 +28,7 @@ fn help_tells_examples_and_exit_codes() {
         let ran = run(&args);
         assert_eq!(ran.code, Some(0), "{args:?}");
         for word in words {
-            assert!(
-                ran.out.contains(word),
-                "{args:?} says nothing of {word}:\n{}",
-                ran.out
-            );
+            assert!(ran.out.contains(word), "{args:?} says nothing of {word}:\n{}", ran.out);
         }
         assert!(ran.err.is_empty());
     }
@@ -102,14 +85,8 @@ fn exit_code_1_only_when_asked_for_and_found() {
     let peace: OsString = folder.write("peace.pcap", Pcap::of_peace().bytes()).into();
     let read = || OsString::from("read");
     assert_eq!(run([read(), scan.clone()]).code, Some(0));
-    assert_eq!(
-        run([read(), "--exit-code".into(), scan.clone()]).code,
-        Some(1)
-    );
-    assert_eq!(
-        run([read(), "--exit-code".into(), "--json".into(), scan]).code,
-        Some(1)
-    );
+    assert_eq!(run([read(), "--exit-code".into(), scan.clone()]).code, Some(1));
+    assert_eq!(run([read(), "--exit-code".into(), "--json".into(), scan]).code, Some(1));
     assert_eq!(run([read(), "--exit-code".into(), peace]).code, Some(0));
 }
 
@@ -131,44 +108,27 @@ fn json_follows_the_schema_and_is_the_same_each_time() {
     let schema = schema::Schema::of_events();
     let events = events(&ran.out);
     for event in &events {
-        schema
-            .check(event)
-            .unwrap_or_else(|problem| panic!("{problem}\nin {event}"));
+        schema.check(event).unwrap_or_else(|problem| panic!("{problem}\nin {event}"));
     }
-    let kinds: Vec<&str> = events
-        .iter()
-        .map(|event| event["kind"].as_str().unwrap())
-        .collect();
+    let kinds: Vec<&str> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds.first(), Some(&"notice"));
     assert_eq!(kinds.last(), Some(&"summary"));
-    let rank = |kind: &&str| {
-        ["incident", "service", "summary"]
-            .iter()
-            .position(|k| k == kind)
-    };
+    let rank = |kind: &&str| ["incident", "service", "summary"].iter().position(|k| k == kind);
     let late: Vec<_> = kinds.iter().filter_map(rank).collect();
     assert!(late.is_sorted(), "{kinds:?}");
     assert_eq!(kinds.iter().filter(|kind| **kind == "incident").count(), 1);
-    assert_eq!(
-        run_with_input(&["read", "--json"], scan.bytes()).out,
-        ran.out
-    );
+    assert_eq!(run_with_input(&["read", "--json"], scan.bytes()).out, ran.out);
 }
 
 #[test]
 fn home_networks_can_be_given() {
-    let ran = run_with_input(
-        &["read", "--json", "--home", "192.0.2.0/24"],
-        Pcap::of_a_scan().bytes(),
-    );
+    let ran =
+        run_with_input(&["read", "--json", "--home", "192.0.2.0/24"], Pcap::of_a_scan().bytes());
     let events = events(&ran.out);
     assert!(events.iter().all(|event| event["name"] != "home_inferred"));
     let summary = events.last().unwrap();
     assert_eq!(summary["home"], serde_json::json!(["192.0.2.0/24"]));
-    let incident = events
-        .iter()
-        .find(|event| event["kind"] == "incident")
-        .unwrap();
+    let incident = events.iter().find(|event| event["kind"] == "incident").unwrap();
     assert_eq!(incident["direction"], "inbound");
 }
 
@@ -176,31 +136,13 @@ fn home_networks_can_be_given() {
 fn a_bad_file_among_good_ones_is_a_warning() {
     let folder = Folder::new();
     let good = folder.write("a-scan.pcap", Pcap::of_a_scan().bytes());
-    let bad = folder.write(
-        "b\x1b[31m.pcap",
-        "no capture at all, but long enough to be looked at",
-    );
-    let ran = run([
-        OsString::from("read"),
-        "--json".into(),
-        good.into(),
-        bad.into(),
-    ]);
+    let bad = folder.write("b\x1b[31m.pcap", "no capture at all, but long enough to be looked at");
+    let ran = run([OsString::from("read"), "--json".into(), good.into(), bad.into()]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.err.starts_with("warning: "), "{}", ran.err);
-    assert!(
-        !ran.err.contains('\x1b'),
-        "file names are shown safely: {}",
-        ran.err
-    );
+    assert!(!ran.err.contains('\x1b'), "file names are shown safely: {}", ran.err);
     let events = events(&ran.out);
-    assert!(
-        events
-            .iter()
-            .any(|event| event["name"] == "damaged_capture"),
-        "{}",
-        ran.out
-    );
+    assert!(events.iter().any(|event| event["name"] == "damaged_capture"), "{}", ran.out);
     assert!(events.iter().any(|event| event["kind"] == "incident"));
 }
 
@@ -210,16 +152,8 @@ fn what_was_read_before_damage_counts() {
     let cut = &scan.bytes()[..scan.bytes().len() - 20];
     let ran = run_with_input(&["read"], cut);
     assert_eq!(ran.code, Some(0));
-    assert!(
-        ran.err.contains("warning: ") && ran.err.contains("offset"),
-        "{}",
-        ran.err
-    );
-    assert!(
-        ran.out.contains("Incidents  1") && ran.out.contains("note"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.err.contains("warning: ") && ran.err.contains("offset"), "{}", ran.err);
+    assert!(ran.out.contains("Incidents  1") && ran.out.contains("note"), "{}", ran.out);
 }
 
 #[test]
@@ -231,11 +165,7 @@ fn nothing_readable_exits_with_2() {
         let ran = run([OsString::from("read"), path.clone().into()]);
         assert_eq!(ran.code, Some(2), "{}", path.display());
         let name = path.file_name().unwrap().to_string_lossy();
-        assert!(
-            ran.err.contains(name.as_ref()),
-            "the message names the file: {}",
-            ran.err
-        );
+        assert!(ran.err.contains(name.as_ref()), "the message names the file: {}", ran.err);
         assert!(ran.out.is_empty(), "{}", ran.out);
     }
 }
@@ -259,18 +189,10 @@ fn folders_are_searched() {
 
 #[test]
 fn the_reader_may_go_away() {
-    for args in [
-        vec!["explain", "--list"],
-        vec!["read", "--json"],
-        vec!["settings"],
-    ] {
+    for args in [vec!["explain", "--list"], vec!["read", "--json"], vec!["settings"]] {
         let mut command = tripline();
         command.args(&args).stdin(Stdio::piped());
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let mut input = child.stdin.take().unwrap();
         // The child may be gone before all is written; that is no failure here.
@@ -278,11 +200,7 @@ fn the_reader_may_go_away() {
         drop(input);
         let output = child.wait_with_output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(
-            (output.status.code(), err.as_str()),
-            (Some(0), ""),
-            "{args:?}"
-        );
+        assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{args:?}");
     }
 }
 
@@ -293,11 +211,7 @@ fn colour_and_letters_are_as_asked_for() {
     assert!(colored.out.contains("\x1b[1m"));
     let plain = run_with_input(&["read", "--ascii", "--width", "72"], scan.bytes());
     assert!(plain.out.is_ascii());
-    assert!(
-        plain.out.lines().all(|line| line.len() <= 72),
-        "{}",
-        plain.out
-    );
+    assert!(plain.out.lines().all(|line| line.len() <= 72), "{}", plain.out);
     assert!(!run_with_input(&["read"], scan.bytes()).out.is_ascii());
 }
 
@@ -313,11 +227,7 @@ fn settings_are_printed_and_checked() {
     assert_eq!(check("good.toml", &printed.out).code, Some(0));
     let bad = check("bad.toml", "[detection]\nalpa = 1e-6\n");
     assert_eq!(bad.code, Some(2));
-    assert!(
-        bad.err.contains("bad.toml:2:1: `detection.alpa`"),
-        "{}",
-        bad.err
-    );
+    assert!(bad.err.contains("bad.toml:2:1: `detection.alpa`"), "{}", bad.err);
     assert!(bad.err.contains("did you mean `alpha`?"), "{}", bad.err);
 }
 
@@ -341,16 +251,10 @@ fn settings_come_from_the_option_or_the_environment() {
         }
         rig::Ran::from(command.output().unwrap())
     };
-    for ran in [
-        read(Some(&allowed), None),
-        read(Some(&broken), Some(&allowed)),
-    ] {
+    for ran in [read(Some(&allowed), None), read(Some(&broken), Some(&allowed))] {
         assert_eq!(ran.code, Some(0), "{}", ran.err);
         let events = events(&ran.out);
-        let incident = events
-            .iter()
-            .find(|event| event["kind"] == "incident")
-            .unwrap();
+        let incident = events.iter().find(|event| event["kind"] == "incident").unwrap();
         assert_eq!(incident["verdict"], "authorised");
         assert_eq!(incident["authorised_as"], "ours");
     }
@@ -387,11 +291,7 @@ fn pages_are_found_by_every_name() {
         "2003004",
         "T1046",
     ] {
-        assert!(
-            pages[0].contains(section),
-            "{section} is not in\n{}",
-            pages[0]
-        );
+        assert!(pages[0].contains(section), "{section} is not in\n{}", pages[0]);
     }
     assert!(pages[0].lines().all(|line| line.chars().count() <= 100));
 }
@@ -405,10 +305,7 @@ fn every_page_can_be_shown() {
         let id = entry["id"].as_str().unwrap();
         let ran = run(["explain", "--ascii", "--width", "60", id]);
         assert_eq!(ran.code, Some(0), "{id}: {}", ran.err);
-        assert!(
-            ran.out.contains(entry["signature"].as_str().unwrap()),
-            "{id}"
-        );
+        assert!(ran.out.contains(entry["signature"].as_str().unwrap()), "{id}");
         assert!(ran.out.is_ascii(), "{id}");
         let long = ran.out.lines().find(|line| line.len() > 60);
         assert_eq!(long, None, "{id}");
@@ -423,20 +320,11 @@ fn every_page_can_be_shown() {
 fn unknown_subjects_get_suggestions() {
     let ran = run(["explain", "TCP_Prob_Ftp"]);
     assert_eq!(ran.code, Some(2));
-    assert!(
-        ran.err.contains("TCP_Probe_Ftp") && ran.err.contains("--list"),
-        "{}",
-        ran.err
-    );
+    assert!(ran.err.contains("TCP_Probe_Ftp") && ran.err.contains("--list"), "{}", ran.err);
     for subject in ["I-0123456789", "198.51.100.7"] {
         let ran = run(["explain", subject]);
         assert_eq!(ran.code, Some(2));
-        assert!(
-            ran.err
-                .contains(&format!("tripline explain {subject} FILE")),
-            "{}",
-            ran.err
-        );
+        assert!(ran.err.contains(&format!("tripline explain {subject} FILE")), "{}", ran.err);
     }
     let ran = run(["explain", "TCP_Probe_Ftp", "x.pcap"]);
     assert_eq!(ran.code, Some(2));
@@ -448,10 +336,7 @@ fn incidents_and_addresses_are_replayed() {
     let scan: OsString = folder.write("scan.pcap", Pcap::of_a_scan().bytes()).into();
     let json = run([OsString::from("read"), "--json".into(), scan.clone()]);
     let events = events(&json.out);
-    let incident = events
-        .iter()
-        .find(|event| event["kind"] == "incident")
-        .unwrap();
+    let incident = events.iter().find(|event| event["kind"] == "incident").unwrap();
     let id = incident["id"].as_str().unwrap();
     let steps = incident["evidence"].as_array().unwrap();
     assert!(!steps.is_empty());
@@ -460,34 +345,16 @@ fn incidents_and_addresses_are_replayed() {
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     for step in steps {
         let service = step["service"].as_str().unwrap();
-        assert!(
-            ran.out.contains(service),
-            "{service} is not in\n{}",
-            ran.out
-        );
+        assert!(ran.out.contains(service), "{service} is not in\n{}", ran.out);
     }
-    for word in [
-        "Evidence, step by step",
-        "verdict",
-        "What would clear it",
-        "[[scanners]]",
-    ] {
+    for word in ["Evidence, step by step", "verdict", "What would clear it", "[[scanners]]"] {
         assert!(ran.out.contains(word), "no {word} in\n{}", ran.out);
     }
-    let of_source = run([
-        OsString::from("explain"),
-        "198.51.100.7".into(),
-        scan.clone(),
-    ]);
+    let of_source = run([OsString::from("explain"), "198.51.100.7".into(), scan.clone()]);
     assert!(of_source.out.contains(id), "{}", of_source.out);
     let of_host = run([OsString::from("explain"), "192.0.2.10".into(), scan.clone()]);
     assert!(of_host.out.contains("80/tcp"), "{}", of_host.out);
-    let lines = run([
-        OsString::from("explain"),
-        "--json".into(),
-        id.into(),
-        scan.clone(),
-    ]);
+    let lines = run([OsString::from("explain"), "--json".into(), id.into(), scan.clone()]);
     assert_eq!(lines.out.lines().count(), 1);
     for nobody in ["I-0000000000", "203.0.113.99"] {
         let ran = run([OsString::from("explain"), nobody.into(), scan.clone()]);

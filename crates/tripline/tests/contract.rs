@@ -1,8 +1,5 @@
 //! The event contract: what is written is what `docs/event.schema.json` says.
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test a failed unwrap is the assertion"
-)]
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is the assertion")]
 
 mod fixture;
 mod schema;
@@ -29,9 +26,7 @@ fn every_kind_is_valid() {
     let mut kinds = BTreeSet::new();
     for line in lines(fixture::events()) {
         let event: Value = serde_json::from_str(&line).unwrap();
-        schema
-            .check(&event)
-            .unwrap_or_else(|problem| panic!("{problem}\nin {line}"));
+        schema.check(&event).unwrap_or_else(|problem| panic!("{problem}\nin {line}"));
         kinds.insert(event["kind"].as_str().unwrap().to_owned());
     }
     let all = ["incident", "notice", "probe", "service", "summary"];
@@ -73,9 +68,7 @@ fn every_outcome_and_technique_is_valid() {
         }
         let line = lines(vec![Event::Incident(Box::new(incident))]).remove(0);
         let event = serde_json::from_str(&line).unwrap();
-        schema
-            .check(&event)
-            .unwrap_or_else(|problem| panic!("{problem}\nin {line}"));
+        schema.check(&event).unwrap_or_else(|problem| panic!("{problem}\nin {line}"));
     }
 }
 
@@ -84,10 +77,7 @@ fn every_outcome_and_technique_is_valid() {
 fn damage_is_noticed() {
     let schema = schema::Schema::of_events();
     let good = lines(fixture::events());
-    let probe = good
-        .iter()
-        .find(|line| line.contains("\"kind\":\"probe\""))
-        .unwrap();
+    let probe = good.iter().find(|line| line.contains("\"kind\":\"probe\"")).unwrap();
     for (from, to) in [
         ("\"kind\":\"probe\"", "\"kind\":\"prob\""),
         ("\"risk\":\"low\"", "\"risk\":\"lowest\""),
@@ -114,12 +104,7 @@ fn fields_by_kind() -> BTreeMap<String, Vec<String>> {
         let fields = schema["$defs"][target]["properties"].as_object().unwrap();
         (name.to_owned(), fields.keys().cloned().collect())
     };
-    schema["oneOf"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(of_kind)
-        .collect()
+    schema["oneOf"].as_array().unwrap().iter().map(of_kind).collect()
 }
 
 #[test]
@@ -131,10 +116,7 @@ fn the_page_for_users_shows_every_field() {
         let section = section.unwrap_or_else(|| panic!("no section on `{kind}`"));
         let section = section.split("\n## ").next().unwrap();
         for field in fields {
-            assert!(
-                section.contains(&format!("`{field}`")),
-                "{kind}: no word on `{field}`"
-            );
+            assert!(section.contains(&format!("`{field}`")), "{kind}: no word on `{field}`");
         }
     }
 }
@@ -149,9 +131,7 @@ fn examples_of_the_page_are_valid() {
         let example = block.split("```").next().unwrap();
         let event: Value =
             serde_json::from_str(example).unwrap_or_else(|e| panic!("{e}: {example}"));
-        schema
-            .check(&event)
-            .unwrap_or_else(|problem| panic!("{problem}\nin {example}"));
+        schema.check(&event).unwrap_or_else(|problem| panic!("{problem}\nin {example}"));
         kinds.insert(event["kind"].as_str().unwrap().to_owned());
     }
     assert_eq!(kinds.len(), 5, "{kinds:?}");

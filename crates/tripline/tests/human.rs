@@ -1,9 +1,6 @@
 //! What people see: the report and the explanation of hand-made events, against texts in
 //! `tests/human/`. Run with `TRIPLINE_BLESS=1` to write them anew, then read the difference.
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test a failed unwrap is the assertion"
-)]
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is the assertion")]
 
 mod fixture;
 
@@ -13,11 +10,7 @@ use tripline::explain::{self, Subject};
 use tripline::report::{Options, Report};
 use tripline::term::{Page, Terminal};
 
-const WIDE: Terminal = Terminal {
-    color: false,
-    unicode: true,
-    width: 100,
-};
+const WIDE: Terminal = Terminal { color: false, unicode: true, width: 100 };
 
 fn text(page: &Page) -> String {
     let mut out = Vec::new();
@@ -26,11 +19,7 @@ fn text(page: &Page) -> String {
 }
 
 fn report(quiet: bool, events: Vec<tripline_core::event::Event>) -> Report {
-    let options = Options {
-        quiet,
-        probes: 20,
-        all_services: false,
-    };
+    let options = Options { quiet, probes: 20, all_services: false };
     let mut report = Report::new(vec!["a.pcap".to_owned(), "b.pcap".to_owned()], options);
     for event in events {
         report.take(event);
@@ -40,35 +29,23 @@ fn report(quiet: bool, events: Vec<tripline_core::event::Event>) -> Report {
 
 /// Compares with the kept text, or writes it.
 fn check(name: &str, got: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/human")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/human").join(name);
     if std::env::var_os("TRIPLINE_BLESS").is_some() {
         std::fs::write(&path, got).unwrap();
         return;
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        expected == got,
-        "{name} differs; expected:\n{expected}\ngot:\n{got}"
-    );
+    assert!(expected == got, "{name} differs; expected:\n{expected}\ngot:\n{got}");
 }
 
 #[test]
 fn report_wide() {
-    check(
-        "read-100.txt",
-        &text(&report(false, fixture::events()).page(WIDE)),
-    );
+    check("read-100.txt", &text(&report(false, fixture::events()).page(WIDE)));
 }
 
 #[test]
 fn report_narrow_and_ascii() {
-    let term = Terminal {
-        unicode: false,
-        width: 72,
-        ..WIDE
-    };
+    let term = Terminal { unicode: false, width: 72, ..WIDE };
     let text = text(&report(false, fixture::events()).page(term));
     assert!(text.is_ascii());
     check("read-72-ascii.txt", &text);
@@ -79,10 +56,7 @@ fn quiet_shows_incidents_alone() {
     let all = text(&report(false, fixture::events()).page(WIDE));
     let quiet = text(&report(true, fixture::events()).page(WIDE));
     assert!(quiet.starts_with("HIGH  TCP_Port_Scan"), "{quiet}");
-    assert!(
-        all.contains(quiet.trim_end()),
-        "the blocks are the same in both"
-    );
+    assert!(all.contains(quiet.trim_end()), "the blocks are the same in both");
     assert!(!quiet.contains("Services learned"));
 }
 
@@ -91,10 +65,7 @@ fn nothing_found_is_said_clearly() {
     let mut events = fixture::events();
     events.retain(|event| !matches!(event, tripline_core::event::Event::Incident(_)));
     let shown = text(&report(false, events.clone()).page(WIDE));
-    assert!(
-        shown.contains("No incidents: 1,338 access attempts looked at"),
-        "{shown}"
-    );
+    assert!(shown.contains("No incidents: 1,338 access attempts looked at"), "{shown}");
     assert_eq!(text(&report(true, events).page(WIDE)), "");
 }
 
@@ -118,31 +89,14 @@ fn explanation_of_an_address() {
 fn every_line_fits_and_no_escape_gets_through() {
     for width in [40, 60, 80, 100, 140] {
         for unicode in [true, false] {
-            let term = Terminal {
-                color: false,
-                unicode,
-                width,
-            };
+            let term = Terminal { color: false, unicode, width };
             let page = report(false, fixture::events()).page(term);
-            assert!(
-                page.widest() <= width,
-                "{} in {width}:\n{}",
-                page.widest(),
-                text(&page)
-            );
+            assert!(page.widest() <= width, "{} in {width}:\n{}", page.widest(), text(&page));
             let subject = Subject::new("i-4f2a91c07d");
             let page = explain::replay(&fixture::events(), &subject, term).unwrap();
-            assert!(
-                page.widest() <= width,
-                "{} in {width}:\n{}",
-                page.widest(),
-                text(&page)
-            );
+            assert!(page.widest() <= width, "{} in {width}:\n{}", page.widest(), text(&page));
         }
     }
-    let colored = Terminal {
-        color: true,
-        ..WIDE
-    };
+    let colored = Terminal { color: true, ..WIDE };
     assert!(text(&report(false, fixture::events()).page(colored)).contains("\\u{1b}[31mscan"));
 }

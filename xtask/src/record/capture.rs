@@ -56,19 +56,11 @@ impl Capture {
         let mut packets = 0;
         for line in (&mut self.stderr).lines() {
             let line = line?;
-            let number = line
-                .split(' ')
-                .next()
-                .unwrap_or_default()
-                .parse()
-                .unwrap_or(0);
+            let number = line.split(' ').next().unwrap_or_default().parse().unwrap_or(0);
             if line.contains("captured") {
                 packets = number;
             }
-            ensure!(
-                number == 0 || !line.contains("dropped"),
-                "capture is not whole: {line}"
-            );
+            ensure!(number == 0 || !line.contains("dropped"), "capture is not whole: {line}");
         }
         self.child.wait()?;
         ensure!(packets > 0, "nothing was captured");
@@ -85,11 +77,7 @@ pub(super) fn store(file: &Path, folder: &Path) -> Result<PathBuf> {
             fs::remove_file(old)?;
         }
     }
-    let target = folder.join(if large {
-        "input.pcap.zst"
-    } else {
-        "input.pcap"
-    });
+    let target = folder.join(if large { "input.pcap.zst" } else { "input.pcap" });
     if large {
         let status = Command::new("zstd")
             .args(["-q", "-19", "-f", "-o"])

@@ -19,15 +19,8 @@ const INPUT_LIMIT: u64 = 400_000;
 /// Bound of all inputs together, in bytes.
 const TOTAL_LIMIT: u64 = 6_000_000;
 
-const VERDICTS: [&str; 7] = [
-    "sweep",
-    "follow_up",
-    "flood",
-    "backscatter",
-    "outage",
-    "stale_client",
-    "authorised",
-];
+const VERDICTS: [&str; 7] =
+    ["sweep", "follow_up", "flood", "backscatter", "outage", "stale_client", "authorised"];
 const SHAPES: [&str; 4] = ["vertical", "horizontal", "block", "distributed"];
 const TECHNIQUES: [&str; 14] = [
     "syn",
@@ -157,35 +150,20 @@ impl Case {
 
     fn check(&self, folder: &Path) -> Result<u64> {
         ensure!(
-            self.name
-                .chars()
-                .all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-')),
+            self.name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-')),
             "the folder's name may hold lower-case letters, digits and hyphens only"
         );
+        ensure!(!self.title.is_empty() && !self.origin.is_empty(), "title or origin is empty");
         ensure!(
-            !self.title.is_empty() && !self.origin.is_empty(),
-            "title or origin is empty"
-        );
-        ensure!(
-            self.settings
-                .values()
-                .all(|value| !value.to_string().is_empty()),
+            self.settings.values().all(|value| !value.to_string().is_empty()),
             "an empty setting"
         );
         self.record.check()?;
         for incident in &self.expect.incident {
             incident.check()?;
         }
-        for name in self
-            .expect
-            .probes
-            .iter()
-            .flat_map(|probes| &probes.contains)
-        {
-            ensure!(
-                name.contains("_Probe_"),
-                "`{name}` is no signature of a single probe"
-            );
+        for name in self.expect.probes.iter().flat_map(|probes| &probes.contains) {
+            ensure!(name.contains("_Probe_"), "`{name}` is no signature of a single probe");
         }
         let readme = fs::read_to_string(folder.join("README.md")).context("README.md")?;
         ensure!(readme.len() > 80, "README.md says too little");
@@ -194,11 +172,7 @@ impl Case {
 
     /// The verdicts that must come, in short; `silent` when none must.
     fn verdicts(&self) -> String {
-        let required = self
-            .expect
-            .incident
-            .iter()
-            .filter(|incident| !incident.optional);
+        let required = self.expect.incident.iter().filter(|incident| !incident.optional);
         let names: BTreeSet<&str> = required.map(|incident| incident.verdict.as_str()).collect();
         if names.is_empty() {
             return "silent".into();
@@ -217,10 +191,7 @@ impl Record {
         for run in &self.run {
             lab::check_host(&self.lab, &run.host)?;
         }
-        ensure!(
-            self.timeout > 0 && self.snaplen > 0,
-            "timeout and snaplen must be positive"
-        );
+        ensure!(self.timeout > 0 && self.snaplen > 0, "timeout and snaplen must be positive");
         Ok(())
     }
 }
@@ -242,10 +213,7 @@ impl Incident {
             self.max_attempts.is_none_or(|most| (1..=5).contains(&most)),
             "max_attempts is above the bar of five"
         );
-        ensure!(
-            self.ports != Some(0) && self.hosts != Some(0),
-            "ports and hosts count from one"
-        );
+        ensure!(self.ports != Some(0) && self.hosts != Some(0), "ports and hosts count from one");
         for service in &self.found {
             let (address, protocol) = service.rsplit_once('/').unwrap_or_default();
             ensure!(
@@ -258,27 +226,16 @@ impl Incident {
 }
 
 fn one_of(value: &str, known: &[&str], what: &str) -> Result<()> {
-    ensure!(
-        known.contains(&value),
-        "unknown {what} `{value}`; known: {}",
-        known.join(", ")
-    );
+    ensure!(known.contains(&value), "unknown {what} `{value}`; known: {}", known.join(", "));
     Ok(())
 }
 
 /// The size of the one input of a case, after a look at its first bytes.
 fn input_size(folder: &Path) -> Result<u64> {
-    let found: Vec<PathBuf> = INPUT_NAMES
-        .iter()
-        .map(|name| folder.join(name))
-        .filter(|path| path.exists())
-        .collect();
+    let found: Vec<PathBuf> =
+        INPUT_NAMES.iter().map(|name| folder.join(name)).filter(|path| path.exists()).collect();
     let [input] = found.as_slice() else {
-        bail!(
-            "{} inputs instead of one of {}",
-            found.len(),
-            INPUT_NAMES.join(", ")
-        );
+        bail!("{} inputs instead of one of {}", found.len(), INPUT_NAMES.join(", "));
     };
     let bytes = fs::read(input)?;
     let start = bytes.get(..4).unwrap_or_default();
@@ -287,16 +244,9 @@ fn input_size(folder: &Path) -> Result<u64> {
         Some("gz") => start.starts_with(&[0x1f, 0x8b]),
         _ => start == [0xd4, 0xc3, 0xb2, 0xa1] && bytes.len() as u64 <= UNCOMPRESSED_LIMIT,
     };
-    ensure!(
-        right,
-        "{} is not a capture of its kind, or too large for it",
-        input.display()
-    );
+    ensure!(right, "{} is not a capture of its kind, or too large for it", input.display());
     let size = bytes.len() as u64;
-    ensure!(
-        size <= INPUT_LIMIT,
-        "the input of {size} bytes is above {INPUT_LIMIT}"
-    );
+    ensure!(size <= INPUT_LIMIT, "the input of {size} bytes is above {INPUT_LIMIT}");
     Ok(size)
 }
 
@@ -339,16 +289,9 @@ pub(super) fn check(cases: &Path) -> Result<()> {
         }
     }
     if total > TOTAL_LIMIT {
-        faults.push(format!(
-            "all inputs together have {total} bytes, above {TOTAL_LIMIT}"
-        ));
+        faults.push(format!("all inputs together have {total} bytes, above {TOTAL_LIMIT}"));
     }
-    ensure!(
-        faults.is_empty(),
-        "{} faulty cases:\n{}",
-        faults.len(),
-        faults.join("\n")
-    );
+    ensure!(faults.is_empty(), "{} faulty cases:\n{}", faults.len(), faults.join("\n"));
     println!("{count} cases ({silent} silent), {total} bytes: complete");
     Ok(())
 }
@@ -386,10 +329,7 @@ mod tests {
             .record
             .check()
             .and_then(|()| case.expect.incident.iter().try_for_each(Incident::check));
-        checked
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default()
+        checked.err().map(|error| error.to_string()).unwrap_or_default()
     }
 
     #[test]
@@ -408,11 +348,7 @@ mod tests {
             ("nginx@web", "gopherd", "unknown server `gopherd`"),
             ("max_attempts = 5", "max_attempts = 50", "above the bar"),
             ("::10]:22/tcp", "::10]:22", "ADDRESS:PORT/PROTOCOL"),
-            (
-                "timeout = 5",
-                "timeout = 5\ncolour = 1",
-                "unknown field `colour`",
-            ),
+            ("timeout = 5", "timeout = 5\ncolour = 1", "unknown field `colour`"),
         ] {
             let found = fault(&GOOD.replace(good, bad));
             assert!(found.contains(message), "`{bad}` gives `{found}`");

@@ -24,10 +24,7 @@ pub(super) fn check_name(name: &str) -> Result<()> {
 /// Fails with a clear message when the lab has no such host.
 pub(super) fn check_host(lab: &str, name: &str) -> Result<()> {
     let (_, hosts, _) = definition(lab)?;
-    ensure!(
-        hosts.iter().any(|host| host.name == name),
-        "no host `{name}` in the lab `{lab}`"
-    );
+    ensure!(hosts.iter().any(|host| host.name == name), "no host `{name}` in the lab `{lab}`");
     Ok(())
 }
 
@@ -39,9 +36,8 @@ fn definition(name: &str) -> Result<&'static (&'static str, &'static [Host], &'s
 /// Refuses to go on without the right to make namespaces.
 pub(super) fn require_root() -> Result<()> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1));
+    let effective =
+        status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1));
     ensure!(
         effective == Some("0"),
         "recording makes network namespaces and needs root; run it with sudo (--check and --list do not)"
@@ -52,9 +48,7 @@ pub(super) fn require_root() -> Result<()> {
 /// Removes the namespaces of recordings whose process is gone.
 pub(super) fn remove_stale() -> Result<()> {
     for namespace in namespaces()? {
-        let owner = namespace
-            .strip_prefix("tl-")
-            .and_then(|rest| rest.split('-').next());
+        let owner = namespace.strip_prefix("tl-").and_then(|rest| rest.split('-').next());
         if owner.is_some_and(|id| !PathBuf::from(format!("/proc/{id}")).exists()) {
             remove_namespace(&namespace);
         }
@@ -63,32 +57,21 @@ pub(super) fn remove_stale() -> Result<()> {
 }
 
 fn namespaces() -> Result<Vec<String>> {
-    let output = Command::new("ip")
-        .args(["netns", "list"])
-        .output()
-        .context("start ip")?;
+    let output = Command::new("ip").args(["netns", "list"]).output().context("start ip")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let first_words = text
-        .lines()
-        .filter_map(|line| line.split_whitespace().next());
+    let first_words = text.lines().filter_map(|line| line.split_whitespace().next());
     Ok(first_words.map(str::to_owned).collect())
 }
 
 /// Ends what still runs in a namespace, by process id, and removes it.
 fn remove_namespace(namespace: &str) {
-    if let Ok(output) = Command::new("ip")
-        .args(["netns", "pids", namespace])
-        .output()
-    {
+    if let Ok(output) = Command::new("ip").args(["netns", "pids", namespace]).output() {
         for pid in String::from_utf8_lossy(&output.stdout).split_whitespace() {
             kill("-KILL", pid);
         }
     }
     // both may be gone already; nothing is left to do then
-    let _gone = Command::new("ip")
-        .args(["netns", "del", namespace])
-        .stderr(Stdio::null())
-        .status();
+    let _gone = Command::new("ip").args(["netns", "del", namespace]).stderr(Stdio::null()).status();
     let _gone = fs::remove_dir_all(resolver_folder(namespace));
 }
 
@@ -109,11 +92,7 @@ impl Lab {
     pub(super) fn build(name: &str) -> Result<Self> {
         let (_, hosts, tap) = definition(name)?;
         // the process id keeps recordings that run at the same time apart
-        let lab = Self {
-            hosts,
-            tap,
-            prefix: format!("tl-{}", process::id()),
-        };
+        let lab = Self { hosts, tap, prefix: format!("tl-{}", process::id()) };
         lab.add_segments()?;
         for host in *hosts {
             lab.add_host(host)?;
@@ -174,10 +153,7 @@ impl Lab {
         ip(&["netns", "add", &namespace])?;
         let folder = resolver_folder(&namespace);
         fs::create_dir_all(&folder)?;
-        fs::write(
-            folder.join("resolv.conf"),
-            format!("nameserver {RESOLVER}\n"),
-        )?;
+        fs::write(folder.join("resolv.conf"), format!("nameserver {RESOLVER}\n"))?;
         let mut script = String::from("ip link set lo up\n");
         for port in host.ports {
             let bridge = self.full(port.segment.name);
@@ -201,10 +177,7 @@ impl Lab {
             ])?;
             shell(
                 &bridge,
-                &format!(
-                    "{}\nip link set {far_end} master br0 up",
-                    no_offload(&far_end)
-                ),
+                &format!("{}\nip link set {far_end} master br0 up", no_offload(&far_end)),
             )?;
             describe(port, &mut script);
         }
@@ -233,12 +206,7 @@ fn no_offload(interface: &str) -> String {
 
 /// Adds the commands that give an interface its addresses.
 fn describe(port: &Port, script: &mut String) {
-    let Port {
-        interface,
-        segment,
-        number,
-        more,
-    } = port;
+    let Port { interface, segment, number, more } = port;
     let (first, last) = more.unwrap_or((1, 0));
     let _infallible = writeln!(script, "{}", no_offload(interface));
     // hosts that wait for no router and no duplicate are ready at once, and quiet
@@ -247,11 +215,7 @@ fn describe(port: &Port, script: &mut String) {
     }
     for each in std::iter::once(*number).chain(first..=last) {
         // further IPv6 addresses are used only by those who ask for them
-        let lifetime = if each == *number {
-            ""
-        } else {
-            " preferred_lft 0"
-        };
+        let lifetime = if each == *number { "" } else { " preferred_lft 0" };
         let _infallible = writeln!(
             script,
             "ip addr add {}.{each}/24 dev {interface}\n\
@@ -271,10 +235,7 @@ fn default_route(host: &Host) -> String {
 }
 
 fn ip(arguments: &[&str]) -> Result<()> {
-    let output = Command::new("ip")
-        .args(arguments)
-        .output()
-        .context("start ip")?;
+    let output = Command::new("ip").args(arguments).output().context("start ip")?;
     ensure!(
         output.status.success(),
         "`ip {}`: {}",

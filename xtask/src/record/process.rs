@@ -35,14 +35,7 @@ impl Job {
         let log = work.join(format!("{number:02}-{host}.log"));
         let out = File::create(&log)?;
         let child = Command::new("ip")
-            .args([
-                "netns",
-                "exec",
-                &lab.namespace(host)?,
-                "bash",
-                "-c",
-                command,
-            ])
+            .args(["netns", "exec", &lab.namespace(host)?, "bash", "-c", command])
             .current_dir(work)
             .env("LAB", super::root().join("xtask/lab"))
             .env("HOME", work)
@@ -96,8 +89,5 @@ impl Job {
 /// Sends `signal` to one process, or to a group when `target` begins with `-`.
 pub(super) fn kill(signal: &str, target: &str) {
     // a process that is gone already is what we wanted
-    let _gone = Command::new("kill")
-        .args([signal, "--", target])
-        .stderr(Stdio::null())
-        .status();
+    let _gone = Command::new("kill").args([signal, "--", target]).stderr(Stdio::null()).status();
 }

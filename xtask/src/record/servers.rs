@@ -79,84 +79,30 @@ pub(super) struct Server {
 }
 
 const SERVERS: &[Server] = &[
-    Server {
-        name: "chronyd",
-        ready: None,
-    },
-    Server {
-        name: "dnsmasq",
-        ready: None,
-    },
-    Server {
-        name: "dovecot",
-        ready: Some(143),
-    },
-    Server {
-        name: "gitd",
-        ready: Some(9418),
-    },
-    Server {
-        name: "iperf3",
-        ready: Some(5201),
-    },
-    Server {
-        name: "named",
-        ready: Some(53),
-    },
-    Server {
-        name: "nginx",
-        ready: Some(80),
-    },
-    Server {
-        name: "nmbd",
-        ready: None,
-    },
-    Server {
-        name: "postgres",
-        ready: Some(5432),
-    },
-    Server {
-        name: "redis",
-        ready: Some(6379),
-    },
-    Server {
-        name: "rsyncd",
-        ready: Some(873),
-    },
-    Server {
-        name: "smbd",
-        ready: Some(445),
-    },
-    Server {
-        name: "smtpd",
-        ready: Some(25),
-    },
-    Server {
-        name: "snmpd",
-        ready: None,
-    },
-    Server {
-        name: "sshd",
-        ready: Some(22),
-    },
-    Server {
-        name: "tftpd",
-        ready: None,
-    },
-    Server {
-        name: "vsftpd",
-        ready: Some(21),
-    },
+    Server { name: "chronyd", ready: None },
+    Server { name: "dnsmasq", ready: None },
+    Server { name: "dovecot", ready: Some(143) },
+    Server { name: "gitd", ready: Some(9418) },
+    Server { name: "iperf3", ready: Some(5201) },
+    Server { name: "named", ready: Some(53) },
+    Server { name: "nginx", ready: Some(80) },
+    Server { name: "nmbd", ready: None },
+    Server { name: "postgres", ready: Some(5432) },
+    Server { name: "redis", ready: Some(6379) },
+    Server { name: "rsyncd", ready: Some(873) },
+    Server { name: "smbd", ready: Some(445) },
+    Server { name: "smtpd", ready: Some(25) },
+    Server { name: "snmpd", ready: None },
+    Server { name: "sshd", ready: Some(22) },
+    Server { name: "tftpd", ready: None },
+    Server { name: "vsftpd", ready: Some(21) },
 ];
 
 /// Reads `NAME` or `NAME@HOST`.
 pub(super) fn find(text: &str) -> Result<(&'static Server, &str)> {
     let (name, host) = text.split_once('@').unwrap_or((text, DEFAULT_HOST));
     let server = SERVERS.iter().find(|server| server.name == name);
-    Ok((
-        server.with_context(|| format!("unknown server `{name}`"))?,
-        host,
-    ))
+    Ok((server.with_context(|| format!("unknown server `{name}`"))?, host))
 }
 
 /// Starts the servers and waits until they can be used.

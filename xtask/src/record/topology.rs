@@ -13,24 +13,10 @@ pub(super) struct Segment {
     pub(super) mac: &'static str,
 }
 
-const INSIDE: Segment = Segment {
-    name: "inside",
-    v4: "192.0.2",
-    v6: "2001:db8:1",
-    mac: "01",
-};
-const OUTSIDE: Segment = Segment {
-    name: "outside",
-    v4: "198.51.100",
-    v6: "2001:db8:66",
-    mac: "66",
-};
-const HOME: Segment = Segment {
-    name: "home",
-    v4: "203.0.113",
-    v6: "2001:db8:3",
-    mac: "03",
-};
+const INSIDE: Segment = Segment { name: "inside", v4: "192.0.2", v6: "2001:db8:1", mac: "01" };
+const OUTSIDE: Segment =
+    Segment { name: "outside", v4: "198.51.100", v6: "2001:db8:66", mac: "66" };
+const HOME: Segment = Segment { name: "home", v4: "203.0.113", v6: "2001:db8:3", mac: "03" };
 
 /// An interface of a host.
 pub(super) struct Port {
@@ -49,21 +35,11 @@ pub(super) struct Host {
 }
 
 const fn port(interface: &'static str, segment: Segment, number: u8) -> Port {
-    Port {
-        interface,
-        segment,
-        number,
-        more: None,
-    }
+    Port { interface, segment, number, more: None }
 }
 
 const fn ports(interface: &'static str, segment: Segment, number: u8, more: (u8, u8)) -> Port {
-    Port {
-        interface,
-        segment,
-        number,
-        more: Some(more),
-    }
+    Port { interface, segment, number, more: Some(more) }
 }
 
 const fn host(name: &'static str, ports: &'static [Port]) -> Host {
@@ -72,10 +48,7 @@ const fn host(name: &'static str, ports: &'static [Port]) -> Host {
 
 /// Protected network, router, outside, and a household behind address translation.
 const ROUTED: &[Host] = &[
-    host(
-        "router",
-        &[port("in0", INSIDE, 1), port("out0", OUTSIDE, 1)],
-    ),
+    host("router", &[port("in0", INSIDE, 1), port("out0", OUTSIDE, 1)]),
     host("main", &[port("eth0", INSIDE, 10)]),
     host("web", &[port("eth0", INSIDE, 11)]),
     host("mail", &[port("eth0", INSIDE, 12)]),

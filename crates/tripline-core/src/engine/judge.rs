@@ -62,12 +62,7 @@ impl Engine {
     }
 
     fn attempt(&mut self, attempt: &Attempt) {
-        let Attempt {
-            source,
-            service,
-            outcome,
-            ..
-        } = *attempt;
+        let Attempt { source, service, outcome, .. } = *attempt;
         if source.is_unspecified() || source.is_multicast() || self.is_friend(source) {
             return;
         }
@@ -75,9 +70,7 @@ impl Engine {
             self.inventory.alive(service.host, self.now);
         }
         if service.protocol.has_ports()
-            && self
-                .floods
-                .count(service, outcome == Outcome::Established, self.now)
+            && self.floods.count(service, outcome == Outcome::Established, self.now)
         {
             self.flood_begins(service);
         }
@@ -91,9 +84,7 @@ impl Engine {
             return;
         }
         self.summary.attempts.add(outcome);
-        let (standing, fact) = self
-            .inventory
-            .standing(&self.home, &service, outcome, self.now);
+        let (standing, fact) = self.inventory.standing(&self.home, &service, outcome, self.now);
         let step = self.weigh(attempt, standing, fact);
         if !flooded {
             self.report_probe(source, &step);
@@ -107,13 +98,7 @@ impl Engine {
         standing: Standing,
         fact: crate::inventory::Fact,
     ) -> Step {
-        let Attempt {
-            source,
-            service,
-            outcome,
-            technique,
-            ..
-        } = *attempt;
+        let Attempt { source, service, outcome, technique, .. } = *attempt;
         let at = match self.sources.admit(source, self.now) {
             Admission::At(at) => Some(at),
             Admission::Replaced { at, trail } => {
@@ -126,7 +111,10 @@ impl Engine {
         let case = self.case(attempt, standing, trail);
         let row = self.likelihoods.row(&case);
         let weight = self.likelihoods.weight(case.direction, row);
-        let tool_weight = self.tool_weight(attempt.mark);
+        let tool_weight = match service.protocol.has_ports() {
+            true => self.tool_weight(attempt.mark),
+            false => attempt.mark.map_or(Nats(0), |mark| self.tool_weight(Some(mark))),
+        };
         let mut step = Step {
             time: attempt.opened,
             service,
@@ -140,6 +128,7 @@ impl Engine {
             tool_weight,
             score: weight,
             revoked: false,
+            used: false,
         };
         let (Some(at), Some(trail)) = (at, trail) else {
             return step;
@@ -149,6 +138,9 @@ impl Engine {
             entry.add(weight, tool_weight, self.now);
             entry.probes = entry.probes.saturating_add(u16::from(step.is_probe()));
         }
+        if row != Row::SameFamily && weight > Nats(0) {
+            self.restore_family(at, trail, &step);
+        }
         step.score = self.sources.entry(at).score();
         self.note(source, at, trail, step);
         if step.is_probe() && service.protocol.has_ports() && standing == Standing::Unused {
@@ -157,14 +149,32 @@ impl Engine {
         step
     }
 
+    /// Failures that passed for a search within one family of services were none, once others
+    /// failed at the same host: they get their full weight.
+    fn restore_family(&mut self, at: usize, trail: u32, step: &Step) {
+        let host = step.service.host;
+        let Some(trail) = self.trails.get_mut(trail) else {
+            return;
+        };
+        let others = trail.failed_at(&step.service).count();
+        if others < 2 {
+            return;
+        }
+        let kin = trail.steps.iter_mut().filter(|kept| {
+            kept.row == Row::SameFamily && kept.service.host == host && !kept.revoked
+        });
+        for kept in kin {
+            let by = step.weight - kept.weight;
+            kept.row = step.row;
+            kept.weight = step.weight;
+            self.sources.entry_mut(at).correct(by);
+        }
+    }
+
     /// Adds a weighed step to the source's trail or incident.
     fn note(&mut self, source: Addr, at: usize, trail: u32, step: Step) {
         if step.row == Row::Nothing {
             return;
-        }
-        if let Some(trail) = self.trails.get_mut(trail) {
-            trail.excused += u8::from(step.row == Row::Acquainted);
-            trail.push(step);
         }
         let subject = Subject::Source(self.leader(source));
         if self.is_judged(trail)
@@ -173,6 +183,10 @@ impl Engine {
             incident.absorb(&step);
             self.update(subject);
             return;
+        }
+        if let Some(trail) = self.trails.get_mut(trail) {
+            trail.excused += u8::from(step.row == Row::Acquainted);
+            trail.push(step);
         }
         let entry = self.sources.entry(at);
         let enough = entry.score() >= self.threshold || entry.page() >= self.page_threshold;
@@ -196,25 +210,15 @@ impl Engine {
         let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
             return;
         };
-        let first_time = steps
-            .iter()
-            .map(|step| step.time)
-            .min()
-            .unwrap_or(first.time);
+        let first_time = steps.iter().map(|step| step.time).min().unwrap_or(first.time);
         let leader = self.leader(source);
         let subject = Subject::Source(leader);
         if !self.incidents.contains_key(&subject) && !self.has_incident_room() {
             return;
         }
         let direction = self.home.direction(source, last.service.host);
-        let authorised = self
-            .authorised(source, &steps)
-            .map(|scanner| scanner.name.clone());
-        let verdict = if authorised.is_some() {
-            Verdict::Authorised
-        } else {
-            Verdict::Sweep
-        };
+        let authorised = self.authorised(source, &steps).map(|scanner| scanner.name.clone());
+        let verdict = if authorised.is_some() { Verdict::Authorised } else { Verdict::Sweep };
         let (key, now) = (self.key, self.now);
         let incident = self.incidents.entry(subject).or_insert_with(|| {
             let mut incident = Incident::new(key, subject, verdict, direction, first_time, now);
@@ -238,20 +242,9 @@ impl Engine {
     }
 
     fn case(&self, attempt: &Attempt, standing: Standing, trail: Option<u32>) -> Case {
-        let Attempt {
-            source,
-            service,
-            outcome,
-            technique,
-            circumstance,
-            ..
-        } = *attempt;
+        let Attempt { source, service, outcome, technique, circumstance, .. } = *attempt;
         let trail = trail.and_then(|trail| self.trails.get(trail));
-        let failed_ports = || {
-            trail
-                .into_iter()
-                .flat_map(|trail| trail.failed_at(&service))
-        };
+        let failed_ports = || trail.into_iter().flat_map(|trail| trail.failed_at(&service));
         let worn_out = trail.is_some_and(|trail| trail.excused >= EXCUSED);
         let circumstance = match circumstance {
             Circumstance::Acquainted if worn_out => Circumstance::Plain,
@@ -267,9 +260,7 @@ impl Engine {
             circumstance,
             popularity: self.inventory.popularity(&service),
             family_failed: service.protocol.has_ports()
-                && failed_ports().any(|port| {
-                    port != service.port && self.likelihoods.same_family(port, service.port)
-                }),
+                && self.likelihoods.only_family_failed(service.port, failed_ports()),
             failed_at_host: match direction {
                 Direction::Outbound | Direction::Transit => failed_ports().count(),
                 _ => 0,
@@ -306,30 +297,19 @@ impl Engine {
 
     /// Another attempt at a service that this source had tried before.
     fn attempt_again(&mut self, attempt: &Attempt) {
-        let Attempt {
-            source,
-            service,
-            outcome,
-            ..
-        } = *attempt;
+        let Attempt { source, service, outcome, .. } = *attempt;
         let subject = Subject::Source(self.leader(source));
-        let judged = self
-            .find_trail(source)
-            .is_some_and(|(_, trail)| self.is_judged(trail));
+        let judged = self.find_trail(source).is_some_and(|(_, trail)| self.is_judged(trail));
         if judged && let Some(incident) = self.incidents.get_mut(&subject) {
-            incident.sweep.again(attempt.opened);
+            incident.sweep.again(attempt.opened, attempt.technique);
             incident.last = self.now;
             if outcome.is_success() {
                 incident.find(service, self.now);
             }
         }
-        let stale = self
-            .probes
-            .again(source, service, outcome, self.now)
-            .is_some_and(|probe| {
-                probe.count >= STALE_TRIES
-                    && probe.last.since(probe.first).as_secs() >= STALE_SECONDS
-            });
+        let stale = self.probes.again(source, service, outcome, self.now).is_some_and(|probe| {
+            probe.count >= STALE_TRIES && probe.last.since(probe.first).as_secs() >= STALE_SECONDS
+        });
         if stale && !judged {
             self.stale_client(source, service);
         }
@@ -343,18 +323,13 @@ impl Engine {
         let Some(trail) = self.trails.get(trail).filter(|trail| trail.probes() == 1) else {
             return;
         };
-        let Some(step) = trail
-            .steps
-            .iter()
-            .find(|step| step.service == service)
-            .copied()
-        else {
+        let Some(step) = trail.steps.iter().find(|step| step.service == service).copied() else {
             return;
         };
         let subject = Subject::Stale(source, service);
         if let Some(incident) = self.incidents.get_mut(&subject) {
             incident.last = self.now;
-            incident.sweep.again(self.now);
+            incident.sweep.again(self.now, step.technique);
         } else if self.has_incident_room() {
             let direction = self.home.direction(source, service.host);
             let verdict = Verdict::StaleClient;
@@ -369,28 +344,17 @@ impl Engine {
 
     /// A late answer changed the outcome of an attempt that has been weighed.
     fn revised(&mut self, attempt: &Attempt, from: Outcome) {
-        let Attempt {
-            source,
-            service,
-            outcome,
-            ..
-        } = *attempt;
+        let Attempt { source, service, outcome, .. } = *attempt;
         self.summary.attempts.remove(from);
         self.summary.attempts.add(outcome);
         let Some((at, trail_id)) = self.find_trail(source) else {
             return;
         };
         let step = self.trails.get(trail_id).and_then(|trail| {
-            trail
-                .steps
-                .iter()
-                .find(|step| step.service == service && !step.revoked)
-                .copied()
+            trail.steps.iter().find(|step| step.service == service && !step.revoked).copied()
         });
         if let Some(step) = step {
-            let (standing, fact) = self
-                .inventory
-                .standing(&self.home, &service, outcome, self.now);
+            let (standing, fact) = self.inventory.standing(&self.home, &service, outcome, self.now);
             let case = Case {
                 family_failed: step.row == Row::SameFamily,
                 ..self.case(attempt, standing, Some(trail_id))
@@ -402,14 +366,7 @@ impl Engine {
             if let Some(trail) = self.trails.get_mut(trail_id)
                 && let Some(kept) = trail.steps.iter_mut().find(|kept| kept.service == service)
             {
-                *kept = Step {
-                    outcome,
-                    standing,
-                    fact,
-                    row,
-                    weight,
-                    ..step
-                };
+                *kept = Step { outcome, standing, fact, row, weight, ..step };
             }
         }
         if outcome.is_success() {
@@ -431,10 +388,6 @@ impl Engine {
         let accused = self.inventory.answered(service, client, self.now);
         for source in accused {
             self.revoke(source, service);
-        }
-        let outage = Subject::Outage(service);
-        if let Some(incident) = self.incidents.get_mut(&outage) {
-            incident.sweep.again(self.now);
         }
     }
 
@@ -492,24 +445,26 @@ impl Engine {
             trail.proof = proof;
         }
         let subject = Subject::Source(self.leader(source));
-        if let Some(incident) = self
-            .incidents
-            .get_mut(&subject)
-            .filter(|i| i.proof.is_none())
-        {
+        if let Some(incident) = self.incidents.get_mut(&subject).filter(|i| i.proof.is_none()) {
             incident.proof = proof;
         }
     }
 
     /// A session carried data. If the sweep of its source had found the service, it came back to
-    /// use it.
+    /// use it; if it comes before any probe, it is ordinary use.
     fn session(&mut self, source: Addr, service: Service) {
-        let judged = self
-            .find_trail(source)
-            .is_some_and(|(_, trail)| self.is_judged(trail));
+        let Some((_, trail_id)) = self.find_trail(source) else {
+            return;
+        };
+        let Some(trail) = self.trails.get_mut(trail_id) else {
+            return;
+        };
+        if !trail.judged {
+            trail.use_service(&service);
+            return;
+        }
         let subject = Subject::Source(self.leader(source));
-        if judged
-            && let Some(incident) = self.incidents.get_mut(&subject)
+        if let Some(incident) = self.incidents.get_mut(&subject)
             && incident.follow_up(service, self.now)
         {
             self.update(subject);
@@ -520,14 +475,8 @@ impl Engine {
         self.summary.backscatter += 1;
         let now = self.now;
         let state = &mut self.backscatter;
-        if state
-            .since
-            .is_none_or(|since| now.since(since).as_secs() > 3_600)
-        {
-            *state = Backscatter {
-                packets: 0,
-                since: Some(now),
-            };
+        if state.since.is_none_or(|since| now.since(since).as_secs() > 3_600) {
+            *state = Backscatter { packets: 0, since: Some(now) };
         }
         state.packets += 1;
         let (packets, since) = (state.packets, state.since.unwrap_or(now));
@@ -542,14 +491,8 @@ impl Engine {
         }
         if let Some(incident) = self.incidents.get_mut(&subject) {
             incident.add_source(from);
-            let service = Service {
-                host: to,
-                protocol: Protocol::Tcp,
-                port,
-            };
-            incident
-                .sweep
-                .touch(now, service, Technique::Syn, Outcome::Silent);
+            let service = Service { host: to, protocol: Protocol::Tcp, port };
+            incident.sweep.touch(now, service, Technique::Syn, Outcome::Silent);
             incident.last = now;
             if is_new {
                 self.update(subject);
@@ -568,21 +511,22 @@ impl Engine {
         self.leaders.get(self.now, &source).unwrap_or(source)
     }
 
+    /// A service fails for sources that used it before. All services of a host that fail together
+    /// are one outage.
     fn outage_begins(&mut self, service: Service) {
-        let failing = self.inventory.failing(&service).to_vec();
-        let subject = Subject::Outage(service);
-        if self.incidents.contains_key(&subject) || !self.has_incident_room() {
+        let subject = Subject::Outage(service.host);
+        if !self.incidents.contains_key(&subject) && !self.has_incident_room() {
             return;
         }
+        let (key, now) = (self.key, self.now);
         let (verdict, direction) = (Verdict::Outage, Direction::Inbound);
-        let mut incident = Incident::new(self.key, subject, verdict, direction, self.now, self.now);
-        for source in failing {
-            incident.add_source(source);
-        }
-        incident
-            .sweep
-            .touch(self.now, service, Technique::Syn, Outcome::Silent);
-        self.incidents.insert(subject, incident);
+        let incident = self
+            .incidents
+            .entry(subject)
+            .or_insert_with(|| Incident::new(key, subject, verdict, direction, now, now));
+        incident.add_source(service.host);
+        incident.sweep.touch(now, service, Technique::Connect, Outcome::Silent);
+        incident.last = now;
         self.update(subject);
     }
 
@@ -609,12 +553,7 @@ impl Engine {
             return false;
         };
         incident.add_source(attempt.source);
-        incident.sweep.touch(
-            attempt.opened,
-            attempt.service,
-            attempt.technique,
-            attempt.outcome,
-        );
+        incident.sweep.touch(attempt.opened, attempt.service, attempt.technique, attempt.outcome);
         incident.last = self.now;
         true
     }

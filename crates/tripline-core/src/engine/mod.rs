@@ -94,14 +94,7 @@ const PAGE_EXTRA: f64 = 2.3;
 impl Engine {
     /// A detector that has seen nothing yet.
     pub fn new(config: Config) -> Self {
-        let Config {
-            settings,
-            catalog,
-            likelihoods,
-            tools,
-            key,
-            emit,
-        } = config;
+        let Config { settings, catalog, likelihoods, tools, key, emit } = config;
         let key = Key(key);
         let home = Home::new(settings.home.clone());
         let threshold = -settings.alpha.ln();
@@ -116,11 +109,7 @@ impl Engine {
             inventory: Inventory::new(key, &settings),
             sources: SourceTable::new(key, limits.sources),
             trails: Trails::new(limits.trails),
-            weighed: Seen::new(
-                key,
-                limits.sources.max(1 << 20),
-                Duration::from_secs(86_400),
-            ),
+            weighed: Seen::new(key, limits.sources.max(1 << 20), Duration::from_secs(86_400)),
             floods: Floods::new(key),
             probes: Probes::new(key, limits.probes, settings.quiet),
             incidents: Map::with_hasher(key.map_state()),
@@ -171,10 +160,7 @@ impl Engine {
     /// The time at which [`Engine::handle_timeout`] should be called if no packet comes.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let closing = (!self.incidents.is_empty()).then_some(self.next_sweep_of_old.max(self.now));
-        [self.tracker.next_due(), closing]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.tracker.next_due(), closing].into_iter().flatten().min()
     }
 
     /// The next event to report. Call until `None` after each `handle…` and after `finish`.
@@ -207,10 +193,7 @@ impl Engine {
             probes_suppressed: self.probes.suppressed,
             incidents: verdicts
                 .filter(|(_, count)| *count > 0)
-                .map(|(verdict, count)| NamedCount {
-                    name: verdict.name().to_owned(),
-                    count,
-                })
+                .map(|(verdict, count)| NamedCount { name: verdict.name().to_owned(), count })
                 .collect(),
             services: self.inventory.len() as u64,
             sources: self.sources.used,

@@ -117,9 +117,7 @@ impl Engine {
             outcome: step.outcome,
             standing: step.standing,
             reason: step.fact.to_string(),
-            tool: step
-                .mark
-                .map(|mark| self.tools.rules()[usize::from(mark)].name.clone()),
+            tool: step.mark.map(|mark| self.tools.rules()[usize::from(mark)].name.clone()),
             direction,
             count: 1,
             first: step.time,

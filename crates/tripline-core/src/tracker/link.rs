@@ -3,6 +3,7 @@
 use tripline_packet::{Arp, Duration, Icmp, Packet, Timestamp};
 
 use super::{Ends, Signal, Tracker};
+use crate::flow::Flow;
 use crate::service::{Protocol, Technique};
 
 const ARP_REQUEST: u16 = 1;
@@ -20,13 +21,10 @@ impl Tracker {
         if packet.src == packet.dst {
             return;
         }
-        let ends = Ends {
-            protocol: Protocol::Arp,
-            src: (packet.src, 0),
-            dst: (packet.dst, 0),
-        };
+        let ends = Ends { protocol: Protocol::Arp, src: (packet.src, 0), dst: (packet.dst, 0) };
+        self.macs.insert(now, packet.src, arp.sender_mac);
         match arp.operation {
-            ARP_REQUEST if !self.is_router(arp.sender_mac, now) => {
+            ARP_REQUEST => {
                 self.ask_or_answer(ends, packet, Technique::Arp, now);
             }
             ARP_REPLY => self.answer_if_asked(ends, packet, now),
@@ -41,23 +39,16 @@ impl Tracker {
         self.signals.push(Signal::Alive { host: packet.src });
         match icmp.kind {
             // A unicast solicitation asks whether a known neighbour is still there.
-            NEIGHBOUR_SOLICITATION
-                if packet.dst.is_multicast() && !self.is_router(packet.src_mac, now) =>
-            {
-                let ends = Ends {
-                    protocol: Protocol::Nd,
-                    src: (packet.src, 0),
-                    dst: (icmp.target, 0),
-                };
+            NEIGHBOUR_SOLICITATION if packet.dst.is_multicast() => {
+                self.macs.insert(now, packet.src, packet.src_mac);
+                let ends =
+                    Ends { protocol: Protocol::Nd, src: (packet.src, 0), dst: (icmp.target, 0) };
                 self.ask_or_answer(ends, packet, Technique::Nd, now);
             }
             NEIGHBOUR_ADVERTISEMENT => {
                 self.signals.push(Signal::Alive { host: icmp.target });
-                let ends = Ends {
-                    protocol: Protocol::Nd,
-                    src: (icmp.target, 0),
-                    dst: (packet.dst, 0),
-                };
+                let ends =
+                    Ends { protocol: Protocol::Nd, src: (icmp.target, 0), dst: (packet.dst, 0) };
                 self.answer_if_asked(ends, packet, now);
             }
             _ => {}
@@ -79,8 +70,12 @@ impl Tracker {
         }
     }
 
-    fn is_router(&self, mac: [u8; 6], now: Timestamp) -> bool {
-        self.routers.get(now, &mac).is_some()
+    /// Did a router look for an absent host on the link, for somebody outside? Asked when the
+    /// silence is told, because the first look may come before the first packet is forwarded.
+    pub(super) fn asked_for_others(&self, flow: &Flow, now: Timestamp) -> bool {
+        let mac = self.macs.get(now, &flow.origin());
+        matches!(flow.service().protocol, Protocol::Arp | Protocol::Nd)
+            && mac.is_some_and(|mac| self.routers.get(now, &mac).is_some())
     }
 
     fn answer_if_asked(&mut self, ends: Ends, packet: &Packet, now: Timestamp) {

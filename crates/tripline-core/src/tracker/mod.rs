@@ -75,6 +75,8 @@ pub(crate) struct Tracker {
     numbers: Recent<Numbers, Addr>,
     /// Link addresses of routers.
     routers: Recent<[u8; 6], ()>,
+    /// Link addresses of those who looked for others on the link.
+    macs: Recent<Addr, [u8; 6]>,
     /// The router that forwarded last, and when it was noted.
     last_router: ([u8; 6], Timestamp),
     signals: Vec<Signal>,
@@ -114,6 +116,7 @@ impl Tracker {
             prints: Recent::new(key, room, minutes(60)),
             numbers: Recent::new(key, 4_096, Duration::from_secs(2)),
             routers: Recent::new(key, 1_024, minutes(24 * 60)),
+            macs: Recent::new(key, 4_096, minutes(60)),
             last_router: ([0; 6], Timestamp::EPOCH),
             signals: Vec::new(),
             dropped: 0,
@@ -149,18 +152,19 @@ impl Tracker {
         self.flows.next_due()
     }
 
-    /// Resolves everything that still waits: the input has ended. What was opened less than the
-    /// silence time before the end never had its chance to be answered and is given up.
+    /// Resolves everything that still waits: the input has ended. What was opened just before the
+    /// end had no fair chance to be answered; it is told as cut short.
     pub(crate) fn finish(&mut self, now: Timestamp, silence: Duration) {
         while let Some(id) = self.flows.oldest_opening() {
             let flow = *self.flows.flow(id);
             let waiting = matches!(flow.state, State::Opening | State::Stray);
-            if waiting && now.since(flow.opened) < silence / 5 {
-                self.flows.set_state(id, State::Closed, now);
-                self.dropped += 1;
-            } else {
-                self.run_out(id, now);
+            if waiting
+                && now.since(flow.opened) < silence / 5
+                && flow.circumstance == Circumstance::Plain
+            {
+                self.flows.flow_mut(id).circumstance = Circumstance::CutShort;
             }
+            self.run_out(id, now);
         }
     }
 
@@ -176,7 +180,11 @@ impl Tracker {
     fn take_hint(&mut self, packet: &Packet, now: Timestamp) {
         match packet.hint {
             Hint::None => {}
-            Hint::FtpData { addr, port } => self.expected.insert(now, (addr, port), ()),
+            // A PORT that names somebody else is a bounce (RFC 2577), not an appointment.
+            Hint::FtpData { addr, port } if addr == packet.src => {
+                self.expected.insert(now, (addr, port), ());
+            }
+            Hint::FtpData { .. } => {}
             Hint::DnsAnswer { addrs } => {
                 for addr in addrs.into_iter().filter(|addr| !addr.is_unspecified()) {
                     self.named.insert(now, addr, ());
@@ -189,6 +197,9 @@ impl Tracker {
     fn run_out(&mut self, id: FlowId, now: Timestamp) {
         let flow = *self.flows.flow(id);
         match flow.state {
+            State::Opening if self.asked_for_others(&flow, now) => {
+                self.flows.set_state(id, State::Closed, now);
+            }
             State::Opening => self.resolve(id, Outcome::Silent, now),
             State::Stray if flow.has_data => self.flows.set_state(id, State::Closed, now),
             State::Stray => self.resolve(id, Outcome::Silent, now),
@@ -213,10 +224,7 @@ impl Tracker {
                 port: service.port,
             }),
             Direction::Outbound | Direction::Internal => {
-                self.signals.push(Signal::Answered {
-                    service,
-                    client: asker,
-                });
+                self.signals.push(Signal::Answered { service, client: asker });
                 self.attempt_unseen(service, asker, Outcome::HalfOpen, now);
             }
             Direction::Transit => {}
@@ -245,14 +253,8 @@ impl Tracker {
     fn open(&mut self, ends: Ends, opening: &Opening<'_>, now: Timestamp) -> FlowId {
         self.make_room(now);
         let (key, src_low) = ends.key();
-        let state = if opening.technique.is_stealth() {
-            State::Stray
-        } else {
-            State::Opening
-        };
-        let id = self
-            .flows
-            .insert(key, src_low, state, opening.technique, now);
+        let state = if opening.technique.is_stealth() { State::Stray } else { State::Opening };
+        let id = self.flows.insert(key, src_low, state, opening.technique, now);
         let mark = self.mark(opening.packet, now);
         let flow = self.flows.flow_mut(id);
         flow.mark = mark.unwrap_or(NO_MARK);
@@ -320,6 +322,8 @@ fn attempt_of(flow: &Flow, outcome: Outcome) -> Attempt {
     // A completed handshake is a connect, whatever the first packet looked like.
     let technique = match (flow.technique, outcome) {
         (Technique::Syn, Outcome::Established) => Technique::Connect,
+        // Whoever leaves a handshake half done is no `connect`, whatever its options say.
+        (Technique::Connect, Outcome::HalfOpen) => Technique::Syn,
         (technique, _) => technique,
     };
     Attempt {
@@ -348,10 +352,6 @@ impl Ends {
 
     /// The source end as a service.
     fn src_service(self) -> Service {
-        Service {
-            host: self.src.0,
-            protocol: self.protocol,
-            port: self.src.1,
-        }
+        Service { host: self.src.0, protocol: self.protocol, port: self.src.1 }
     }
 }

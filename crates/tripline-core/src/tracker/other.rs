@@ -21,11 +21,7 @@ impl Tracker {
         // A COOKIE ECHO without an association is a scan technique of its own (nmap -sZ).
         if matches!(sctp.chunk, SctpChunk::Init | SctpChunk::CookieEcho) {
             let circumstance = Circumstance::Plain;
-            let opening = Opening {
-                packet,
-                technique: Technique::Sctp,
-                circumstance,
-            };
+            let opening = Opening { packet, technique: Technique::Sctp, circumstance };
             let id = self.open(ends, &opening, now);
             self.flows.flow_mut(id).isn = sctp.init_tag;
         }
@@ -69,11 +65,8 @@ impl Tracker {
         }
         // The protocol number stands for the port at both ends, so that both directions agree.
         let port = u16::from(protocol);
-        let ends = Ends {
-            protocol: Protocol::Ip,
-            src: (packet.src, port),
-            dst: (packet.dst, port),
-        };
+        let ends =
+            Ends { protocol: Protocol::Ip, src: (packet.src, port), dst: (packet.dst, port) };
         self.ask_or_answer(ends, packet, Technique::IpProtocol, now);
     }
 
@@ -116,11 +109,7 @@ impl Tracker {
             Some(id) => self.answer(id, now),
             None if self.home.direction(packet.src, packet.dst) == Direction::Inbound => {
                 let (from, to) = (packet.src, packet.dst);
-                self.signals.push(Signal::Backscatter {
-                    from,
-                    to,
-                    port: asked.into(),
-                });
+                self.signals.push(Signal::Backscatter { from, to, port: asked.into() });
             }
             None => {}
         }
@@ -140,20 +129,9 @@ impl Tracker {
             Some(id) => self.answer(id, now),
             None => {
                 let traced = self.traced.get(now, &(packet.src, packet.dst)).is_some();
-                let circumstance = if traced {
-                    Circumstance::Traceroute
-                } else {
-                    Circumstance::Plain
-                };
-                self.open(
-                    ends,
-                    &Opening {
-                        packet,
-                        technique,
-                        circumstance,
-                    },
-                    now,
-                );
+                let circumstance =
+                    if traced { Circumstance::Traceroute } else { Circumstance::Plain };
+                self.open(ends, &Opening { packet, technique, circumstance }, now);
             }
         }
     }
@@ -181,14 +159,9 @@ impl Tracker {
             }
             (ErrorKind::Unreachable, Some(id)) => {
                 let state = self.flows.flow(id).state;
-                if matches!(
-                    state,
-                    State::Opening | State::Stray | State::Resolved(Outcome::Silent)
-                ) {
-                    let outcome = Outcome::Unreachable {
-                        kind: icmp.kind,
-                        code: icmp.code,
-                    };
+                if matches!(state, State::Opening | State::Stray | State::Resolved(Outcome::Silent))
+                {
+                    let outcome = Outcome::Unreachable { kind: icmp.kind, code: icmp.code };
                     self.resolve(id, outcome, now);
                 }
             }
@@ -205,23 +178,12 @@ impl Tracker {
             // We are said to have asked someone outside, and did not: our address is forged.
             Direction::Inbound => {
                 let (from, port) = (packet.src, asked.dst.1);
-                self.signals.push(Signal::Backscatter {
-                    from,
-                    to: asker,
-                    port,
-                });
+                self.signals.push(Signal::Backscatter { from, to: asker, port });
             }
             // A host of ours (or its router) answers somebody whose question was not captured.
             Direction::Outbound if asked.protocol.has_ports() => {
-                let service = Service {
-                    host: target,
-                    protocol: asked.protocol,
-                    port: asked.dst.1,
-                };
-                let outcome = Outcome::Unreachable {
-                    kind: icmp.kind,
-                    code: icmp.code,
-                };
+                let service = Service { host: target, protocol: asked.protocol, port: asked.dst.1 };
+                let outcome = Outcome::Unreachable { kind: icmp.kind, code: icmp.code };
                 self.attempt_unseen(service, asker, outcome, now);
             }
             _ => {}
@@ -258,9 +220,5 @@ fn quoted_ends(quoted: &Quoted) -> Ends {
         Transport::Icmp { kind, id } => (Protocol::Icmp, id, kind.into()),
         Transport::Other { protocol } => (Protocol::Ip, protocol.into(), protocol.into()),
     };
-    Ends {
-        protocol,
-        src: (quoted.src, src_port),
-        dst: (quoted.dst, dst_port),
-    }
+    Ends { protocol, src: (quoted.src, src_port), dst: (quoted.dst, dst_port) }
 }

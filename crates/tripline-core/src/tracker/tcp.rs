@@ -28,7 +28,7 @@ fn segment(flags: TcpFlags) -> Segment {
         some if some & TcpFlags::SYN != 0 => Segment::Impossible(Technique::Stray),
         some if some & TcpFlags::RST != 0 => Segment::Rst,
         some if some & TcpFlags::ACK != 0 => Segment::Within,
-        _ => Segment::Impossible(match flags.classic() {
+        _ => Segment::Impossible(match flags.0 & 0xff {
             0 => Technique::Null,
             TcpFlags::FIN => Technique::Fin,
             all if all == fin_psh_urg => Technique::Xmas,
@@ -141,16 +141,9 @@ impl Tracker {
     /// the other is clearly ephemeral.
     fn learn_mid_stream(&mut self, flow: &Flow) {
         let (there, back) = (flow.service(), flow.origin_end());
-        let (server, client) = if there.port <= back.port {
-            (there, back)
-        } else {
-            (back, there)
-        };
+        let (server, client) = if there.port <= back.port { (there, back) } else { (back, there) };
         if server.port < 10_000 && client.port >= 10_000 {
-            self.signals.push(Signal::Answered {
-                service: server,
-                client: client.host,
-            });
+            self.signals.push(Signal::Answered { service: server, client: client.host });
         }
     }
 
@@ -174,10 +167,7 @@ impl Tracker {
         tcp: &Tcp,
         now: Timestamp,
     ) {
-        if matches!(
-            flow.state,
-            State::Resolved(_) | State::Closed | State::Stray
-        ) {
+        if matches!(flow.state, State::Resolved(_) | State::Closed | State::Stray) {
             self.reopen(id, packet, tcp, now);
         }
     }
@@ -241,6 +231,7 @@ impl Tracker {
 
     fn tcp_new(&mut self, ends: Ends, packet: &Packet, tcp: &Tcp, now: Timestamp) {
         let technique = match segment(tcp.flags) {
+            Segment::Syn if is_of_a_stack(packet, tcp) => Technique::Connect,
             Segment::Syn => Technique::Syn,
             Segment::Impossible(technique) => technique,
             Segment::Within if tcp.flags.has(TcpFlags::FIN) => Technique::Maimon,
@@ -249,15 +240,7 @@ impl Tracker {
             Segment::Rst => return self.rst_unasked(ends, tcp, now),
         };
         let circumstance = self.tcp_circumstance(packet, tcp, now);
-        let id = self.open(
-            ends,
-            &Opening {
-                packet,
-                technique,
-                circumstance,
-            },
-            now,
-        );
+        let id = self.open(ends, &Opening { packet, technique, circumstance }, now);
         let flow = self.flows.flow_mut(id);
         flow.isn = tcp.seq;
         flow.has_data =
@@ -266,19 +249,11 @@ impl Tracker {
     }
 
     fn tcp_circumstance(&self, packet: &Packet, tcp: &Tcp, now: Timestamp) -> Circumstance {
-        if self
-            .expected
-            .get(now, &(packet.dst, tcp.dst_port))
-            .is_some()
-        {
+        if self.expected.get(now, &(packet.dst, tcp.dst_port)).is_some() {
             Circumstance::Expected
         } else if self.traced.get(now, &(packet.src, packet.dst)).is_some() {
             Circumstance::Traceroute
-        } else if self
-            .acquainted
-            .get(now, &(packet.dst, packet.src))
-            .is_some()
-        {
+        } else if self.acquainted.get(now, &(packet.dst, packet.src)).is_some() {
             Circumstance::Acquainted
         } else if tcp.src_port == 20 {
             Circumstance::FtpDataLike
@@ -292,9 +267,7 @@ impl Tracker {
     fn syn_ack_unasked(&mut self, ends: Ends, tcp: &Tcp, now: Timestamp) {
         self.make_room(now);
         let (key, src_low) = ends.key();
-        let id = self
-            .flows
-            .insert(key, !src_low, State::AnswerOnly, Technique::Syn, now);
+        let id = self.flows.insert(key, !src_low, State::AnswerOnly, Technique::Syn, now);
         let flow = self.flows.flow_mut(id);
         flow.isn = tcp.ack.wrapping_sub(1);
         flow.iss = tcp.seq;
@@ -327,15 +300,25 @@ impl Tracker {
         };
         match self.numbers.get(now, &numbers) {
             Some(other) if other != packet.src => {
-                self.signals.push(Signal::Decoy {
-                    one: other,
-                    other: packet.src,
-                });
+                self.signals.push(Signal::Decoy { one: other, other: packet.src });
             }
             Some(_) => {}
             None => self.numbers.insert(now, numbers, packet.src),
         }
     }
+}
+
+/// Is a SYN what the kernel of a common system sends for `connect`? Those offer timestamps, or
+/// SACK with window scaling and don't-fragment; raw scanners send less, or forget the latter.
+fn is_of_a_stack(packet: &Packet, tcp: &Tcp) -> bool {
+    const SACK_PERMITTED: u64 = 5;
+    const WINDOW_SCALE: u64 = 4;
+    const TIMESTAMPS: u64 = 7;
+    let offers = |kind| (0..16).any(|at| tcp.options.layout >> (4 * at) & 0xf == kind);
+    offers(TIMESTAMPS)
+        || (offers(SACK_PERMITTED)
+            && offers(WINDOW_SCALE)
+            && (packet.dont_fragment || !packet.dst.is_v4()))
 }
 
 /// Does the segment acknowledge the responder's initial sequence number? Up to a gigabyte beyond

@@ -62,11 +62,7 @@ impl Tracker {
 
     fn udp_new(&mut self, ends: Ends, packet: &Packet, udp: &Udp, now: Timestamp) {
         let circumstance = self.udp_circumstance(packet, udp, now);
-        let opening = Opening {
-            packet,
-            technique: Technique::Udp,
-            circumstance,
-        };
+        let opening = Opening { packet, technique: Technique::Udp, circumstance };
         self.open(ends, &opening, now);
     }
 
@@ -77,11 +73,7 @@ impl Tracker {
             Circumstance::Traceroute
         } else if udp.is_response || (udp.src_port < 1_024 && udp.dst_port >= 32_768) {
             Circumstance::AnswerLike
-        } else if self
-            .acquainted
-            .get(now, &(packet.dst, packet.src))
-            .is_some()
-        {
+        } else if self.acquainted.get(now, &(packet.dst, packet.src)).is_some() {
             Circumstance::Acquainted
         } else if self.named.get(now, &packet.dst).is_some() {
             Circumstance::Named

@@ -1,8 +1,5 @@
 //! The engine over a virtual network: what must be found, and what must not.
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test a failed unwrap is the assertion"
-)]
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is the assertion")]
 
 mod rig;
 
@@ -30,18 +27,10 @@ fn a_vertical_sweep_after_five_refusals() {
     assert_eq!((incident.hosts, incident.ports), (1, 100));
     assert_eq!(incident.signature, "TCP_Port_Scan");
     assert_eq!(incident.iss_id, Some(2_000_301));
-    assert!(
-        incident.attempts_to_verdict <= 5,
-        "{}",
-        incident.attempts_to_verdict
-    );
+    assert!(incident.attempts_to_verdict <= 5, "{}", incident.attempts_to_verdict);
     assert_eq!(incident.proof, Proof::None);
     assert_eq!(incident.response.action, Action::RateLimit);
-    let ftp = report
-        .probes
-        .iter()
-        .find(|probe| probe.signature == "TCP_Probe_Ftp")
-        .unwrap();
+    let ftp = report.probes.iter().find(|probe| probe.signature == "TCP_Probe_Ftp").unwrap();
     assert_eq!((ftp.iss_id, ftp.port), (Some(2_003_004), Some(21)));
     assert_eq!(ftp.incident.as_ref(), Some(&incident.id));
 }
@@ -55,12 +44,7 @@ fn four_refusals_are_single_probes_only() {
     let report = rig.finish();
     report.silent();
     assert_eq!(report.probes.len(), 4);
-    assert!(
-        report
-            .probes
-            .iter()
-            .all(|probe| probe.standing == Standing::Unused)
-    );
+    assert!(report.probes.iter().all(|probe| probe.standing == Standing::Unused));
 }
 
 #[test]
@@ -131,20 +115,8 @@ fn stealth_flags_are_told_apart() {
         for port in 1..=20u16 {
             let ack = if flags & ACK == 0 { 0 } else { rig.fresh() };
             let seq = rig.fresh();
-            rig.tcp(
-                (ip(SCANNER), 40_000 + port),
-                (ip(SERVER), port),
-                flags,
-                seq,
-                ack,
-            );
-            rig.tcp(
-                (ip(SERVER), port),
-                (ip(SCANNER), 40_000 + port),
-                RST,
-                ack,
-                0,
-            );
+            rig.tcp((ip(SCANNER), 40_000 + port), (ip(SERVER), port), flags, seq, ack);
+            rig.tcp((ip(SERVER), port), (ip(SCANNER), 40_000 + port), RST, ack, 0);
         }
         let report = rig.finish();
         let incident = report.one();
@@ -155,10 +127,7 @@ fn stealth_flags_are_told_apart() {
 
 #[test]
 fn a_slow_sweep_is_found_all_the_same() {
-    let mut rig = Rig::new(Settings {
-        quiet: Duration::from_secs(3 * 86_400),
-        ..at_home()
-    });
+    let mut rig = Rig::new(Settings { quiet: Duration::from_secs(3 * 86_400), ..at_home() });
     for port in 1..=6 {
         rig.refused(ip(SCANNER), ip(SERVER), port * 10);
         rig.wait_secs(86_400);
@@ -194,10 +163,7 @@ fn udp_by_port_unreachable() {
     let mut rig = Rig::new(at_home());
     for port in 1..=20u16 {
         rig.udp((ip(SCANNER), 50_000), (ip(SERVER), port));
-        let transport = Transport::Udp {
-            src_port: 50_000,
-            dst_port: port,
-        };
+        let transport = Transport::Udp { src_port: 50_000, dst_port: port };
         rig.icmp_error(ip(SERVER), (3, 3), (ip(SCANNER), ip(SERVER), transport));
     }
     let report = rig.finish();
@@ -227,13 +193,7 @@ fn two_packets_with_a_tool_formula_suffice() {
         rig.send_with(ip(SCANNER), dst, Body::Tcp(tcp), |packet| {
             packet.ip_id = ip_id;
         });
-        rig.tcp(
-            (dst, port),
-            (ip(SCANNER), 41_000),
-            RST | ACK,
-            0,
-            seq.wrapping_add(1),
-        );
+        rig.tcp((dst, port), (ip(SCANNER), 41_000), RST | ACK, 0, seq.wrapping_add(1));
     }
     let report = rig.finish();
     let incident = report.one();
@@ -256,11 +216,7 @@ fn arp_sweep_of_a_host_but_not_of_a_router() {
     assert_eq!(report.one().signature, "ARP_Sweep");
 
     let mut rig = Rig::new(at_home());
-    let udp = tripline_packet::Udp {
-        src_port: 5_000,
-        dst_port: 53,
-        ..Default::default()
-    };
+    let udp = tripline_packet::Udp { src_port: 5_000, dst_port: 53, ..Default::default() };
     rig.send_with(ip("203.0.113.9"), ip(SERVER), Body::Udp(udp), |packet| {
         packet.src_mac = [2, 0, 0, 0, 0, 1];
     });
@@ -275,13 +231,7 @@ fn decoys_are_one_incident() {
     for port in 1..=20u16 {
         for source in sources {
             rig.tcp((ip(source), 45_000), (ip(SERVER), port), SYN, 77_777, 0);
-            rig.tcp(
-                (ip(SERVER), port),
-                (ip(source), 45_000),
-                RST | ACK,
-                0,
-                77_778,
-            );
+            rig.tcp((ip(SERVER), port), (ip(source), 45_000), RST | ACK, 0, 77_778);
         }
     }
     let report = rig.finish();
@@ -312,9 +262,8 @@ fn silent_cases() {
 
     // an outage of a popular service
     let mut rig = Rig::new(at_home());
-    let clients: Vec<_> = (1..=20)
-        .map(|n| tripline_packet::Addr::from_v4_bits(0xc633_6400 | n))
-        .collect();
+    let clients: Vec<_> =
+        (1..=20).map(|n| tripline_packet::Addr::from_v4_bits(0xc633_6400 | n)).collect();
     for client in &clients {
         rig.session(*client, ip(SERVER), 443);
     }
@@ -328,17 +277,10 @@ fn silent_cases() {
     // FTP data connections that were announced and refused
     let mut rig = Rig::new(at_home());
     for port in 30_000..30_030u16 {
-        let tcp = Tcp {
-            src_port: 21,
-            dst_port: 40_000,
-            flags: TcpFlags(PSH | ACK),
-            ..Tcp::default()
-        };
+        let tcp =
+            Tcp { src_port: 21, dst_port: 40_000, flags: TcpFlags(PSH | ACK), ..Tcp::default() };
         rig.send_with(ip(SERVER), ip(client), Body::Tcp(tcp), |packet| {
-            packet.hint = Hint::FtpData {
-                addr: ip(SERVER),
-                port,
-            };
+            packet.hint = Hint::FtpData { addr: ip(SERVER), port };
         });
         rig.refused(ip(client), ip(SERVER), port);
     }
@@ -349,13 +291,7 @@ fn silent_cases() {
     for n in 0..200u32 {
         let target = tripline_packet::Addr::from_v4_bits(0xc000_0200 | n);
         let flags = if n % 2 == 0 { SYN | ACK } else { RST | ACK };
-        rig.tcp(
-            (ip("203.0.113.80"), 80),
-            (target, 1_024 + n as u16),
-            flags,
-            1,
-            1,
-        );
+        rig.tcp((ip("203.0.113.80"), 80), (target, 1_024 + n as u16), flags, 1, 1);
     }
     let report = rig.finish();
     assert_eq!(report.one().verdict, Verdict::Backscatter);
@@ -367,10 +303,7 @@ fn silent_cases() {
         rig.udp_with((ip(client), 51_000), (ip(SERVER), port), |packet| {
             packet.ttl = 2;
         });
-        let transport = Transport::Udp {
-            src_port: 51_000,
-            dst_port: port,
-        };
+        let transport = Transport::Udp { src_port: 51_000, dst_port: port };
         rig.icmp_error(ip(SERVER), (3, 3), (ip(client), ip(SERVER), transport));
     }
     rig.finish().silent();
@@ -394,20 +327,8 @@ fn late_answers_take_evidence_back() {
     }
     rig.wait_secs(8);
     for (sport, port, seq) in late {
-        rig.tcp(
-            (ip(SERVER), port),
-            (ip(SCANNER), sport),
-            SYN | ACK,
-            5,
-            seq.wrapping_add(1),
-        );
-        rig.tcp(
-            (ip(SCANNER), sport),
-            (ip(SERVER), port),
-            ACK,
-            seq.wrapping_add(1),
-            6,
-        );
+        rig.tcp((ip(SERVER), port), (ip(SCANNER), sport), SYN | ACK, 5, seq.wrapping_add(1));
+        rig.tcp((ip(SCANNER), sport), (ip(SERVER), port), ACK, seq.wrapping_add(1), 6);
     }
     // without the answers these would have been enough
     for port in [7_001, 7_002, 7_003] {
@@ -429,12 +350,7 @@ fn a_service_that_starts_later_revokes() {
         rig.session(ip("198.51.100.20"), ip(SERVER), port * 100);
     }
     let report = rig.report();
-    assert!(
-        report
-            .incidents
-            .iter()
-            .any(|incident| incident.verdict == Verdict::Withdrawn)
-    );
+    assert!(report.incidents.iter().any(|incident| incident.verdict == Verdict::Withdrawn));
 }
 
 #[test]
@@ -446,10 +362,7 @@ fn an_authorised_scanner_is_reported_as_such_within_its_scope() {
         ports: Vec::new(),
         until: None,
     };
-    let settings = Settings {
-        scanners: vec![scanner],
-        ..at_home()
-    };
+    let settings = Settings { scanners: vec![scanner], ..at_home() };
     let mut rig = Rig::new(settings);
     for port in 1..=20 {
         rig.refused(ip(SCANNER), ip(SERVER), port);
@@ -474,13 +387,7 @@ fn time_that_runs_backwards_is_survived() {
 fn one_way_capture_of_answers_still_shows_the_sweep() {
     let mut rig = Rig::new(at_home());
     for port in 1..=20u16 {
-        rig.tcp(
-            (ip(SERVER), port),
-            (ip(SCANNER), 45_000),
-            RST | ACK,
-            0,
-            1_000,
-        );
+        rig.tcp((ip(SERVER), port), (ip(SCANNER), 45_000), RST | ACK, 0, 1_000);
     }
     let report = rig.finish();
     assert_eq!(report.one().sources, [ip(SCANNER)]);

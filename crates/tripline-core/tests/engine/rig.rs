@@ -1,8 +1,5 @@
 //! A virtual network with a virtual clock: packets are made, not captured.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the test reads the shipped data; the core may not"
-)]
+#![expect(clippy::disallowed_methods, reason = "the test reads the shipped data; the core may not")]
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -31,10 +28,7 @@ pub(crate) fn ip(text: &str) -> Addr {
 /// Settings with 192.0.2.0/24 and `2001:db8:1::/64` at home.
 pub(crate) fn at_home() -> Settings {
     Settings {
-        home: vec![
-            "192.0.2.0/24".parse().unwrap(),
-            "2001:db8:1::/64".parse().unwrap(),
-        ],
+        home: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8:1::/64".parse().unwrap()],
         ..Settings::default()
     }
 }
@@ -43,9 +37,7 @@ pub(crate) fn at_home() -> Settings {
 pub(crate) fn config(settings: Settings, emit: Emit) -> Config {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog/");
     let read = |name: &str| std::fs::read_to_string(format!("{root}{name}")).unwrap();
-    let names = std::fs::read_dir(root)
-        .unwrap()
-        .map(|file| file.unwrap().file_name());
+    let names = std::fs::read_dir(root).unwrap().map(|file| file.unwrap().file_name());
     let names = names.map(|name| name.into_string().unwrap());
     let is_pages = |name: &String| {
         Path::new(name).extension().is_some_and(|end| end == "toml")
@@ -80,11 +72,7 @@ impl Rig {
 
     pub(crate) fn emitting(settings: Settings, emit: Emit) -> Self {
         let engine = Engine::new(config(settings, emit));
-        Self {
-            engine,
-            now: Timestamp::from_parts(1_800_000_000, 0),
-            seq: 12_345,
-        }
+        Self { engine, now: Timestamp::from_parts(1_800_000_000, 0), seq: 12_345 }
     }
 
     /// Lets time pass.
@@ -187,43 +175,19 @@ impl Rig {
         let (client, server) = ((src, sport), (dst, port));
         self.tcp(client, server, SYN, seq, 0);
         self.tcp(server, client, SYN | ACK, iss, seq.wrapping_add(1));
-        self.tcp(
-            client,
-            server,
-            ACK,
-            seq.wrapping_add(1),
-            iss.wrapping_add(1),
-        );
+        self.tcp(client, server, ACK, seq.wrapping_add(1), iss.wrapping_add(1));
         let (seq, iss) = (seq.wrapping_add(1), iss.wrapping_add(1));
         self.tcp_data(client, server, PSH | ACK, seq, iss, 100);
         self.tcp_data(server, client, PSH | ACK, iss, seq.wrapping_add(100), 500);
-        self.tcp(
-            client,
-            server,
-            FIN | ACK,
-            seq.wrapping_add(100),
-            iss.wrapping_add(500),
-        );
-        self.tcp(
-            server,
-            client,
-            FIN | ACK,
-            iss.wrapping_add(500),
-            seq.wrapping_add(101),
-        );
+        self.tcp(client, server, FIN | ACK, seq.wrapping_add(100), iss.wrapping_add(500));
+        self.tcp(server, client, FIN | ACK, iss.wrapping_add(500), seq.wrapping_add(101));
     }
 
     /// A SYN, its SYN-ACK, and the RST of a half-open scanner.
     pub(crate) fn half_open(&mut self, src: Addr, dst: Addr, port: u16) {
         let (seq, iss, sport) = (self.fresh(), self.fresh(), self.port());
         self.tcp((src, sport), (dst, port), SYN, seq, 0);
-        self.tcp(
-            (dst, port),
-            (src, sport),
-            SYN | ACK,
-            iss,
-            seq.wrapping_add(1),
-        );
+        self.tcp((dst, port), (src, sport), SYN | ACK, iss, seq.wrapping_add(1));
         self.tcp((src, sport), (dst, port), RST, seq.wrapping_add(1), 0);
     }
 
@@ -241,12 +205,7 @@ impl Rig {
         to: (Addr, u16),
         change: impl FnOnce(&mut Packet),
     ) {
-        let udp = Udp {
-            src_port: from.1,
-            dst_port: to.1,
-            payload_len: 20,
-            is_response: false,
-        };
+        let udp = Udp { src_port: from.1, dst_port: to.1, payload_len: 20, is_response: false };
         self.send_with(from.0, to.0, Body::Udp(udp), change);
     }
 
@@ -258,32 +217,15 @@ impl Rig {
         asked: (Addr, Addr, Transport),
     ) {
         let (src, dst, transport) = asked;
-        let quoted = Some(Quoted {
-            src,
-            dst,
-            transport,
-            seq: 0,
-        });
-        let icmp = Icmp {
-            kind,
-            code,
-            id: 0,
-            seq: 0,
-            payload_len: 28,
-            target: Addr::UNSPECIFIED,
-            quoted,
-        };
+        let quoted = Some(Quoted { src, dst, transport, seq: 0 });
+        let icmp =
+            Icmp { kind, code, id: 0, seq: 0, payload_len: 28, target: Addr::UNSPECIFIED, quoted };
         self.send(sender, src, Body::Icmp(icmp));
     }
 
     /// An ARP request, answered or not.
     pub(crate) fn arp(&mut self, src: Addr, target: Addr, answered: bool) {
-        let arp = |operation| {
-            Body::Arp(Arp {
-                operation,
-                sender_mac: [2, 0, 0, 0, 0, 1],
-            })
-        };
+        let arp = |operation| Body::Arp(Arp { operation, sender_mac: [2, 0, 0, 0, 0, 1] });
         self.send(src, target, arp(1));
         if answered {
             self.send(target, src, arp(2));

@@ -105,10 +105,7 @@ fn is_incident_id(text: &str) -> bool {
 }
 
 fn absent(name: &str, subject: &Subject, files: &[PathBuf]) -> String {
-    let files: Vec<String> = files
-        .iter()
-        .map(|file| file.display().to_string())
-        .collect();
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let files = files.join(", ");
     match subject {
         Subject::Address(_) => {

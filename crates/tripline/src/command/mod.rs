@@ -42,11 +42,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
             // Help and version are "errors" for clap, but not for whoever asked for them. If the
             // terminal is gone, there is nobody to be told.
             let _ = message.print();
-            return if message.use_stderr() {
-                Exit::Error
-            } else {
-                Exit::Fine
-            };
+            return if message.use_stderr() { Exit::Error } else { Exit::Fine };
         }
     };
     match run(cli) {
@@ -96,9 +92,7 @@ fn print_page(page: &Page) -> Result<Exit> {
 
 fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Exit> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    write(&mut out)
-        .and_then(|()| out.flush())
-        .context("cannot write to standard output")?;
+    write(&mut out).and_then(|()| out.flush()).context("cannot write to standard output")?;
     Ok(Exit::Fine)
 }
 
@@ -106,9 +100,8 @@ fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Exi
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let of_io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-        let of_json = cause
-            .downcast_ref::<serde_json::Error>()
-            .and_then(serde_json::Error::io_error_kind);
+        let of_json =
+            cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
         of_io.or(of_json) == Some(io::ErrorKind::BrokenPipe)
     })
 }

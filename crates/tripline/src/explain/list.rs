@@ -44,10 +44,8 @@ pub fn list(catalog: &Catalog, term: Terminal) -> Page {
         table.add_to(&mut page);
     }
     page.gap();
-    let hint = page
-        .line()
-        .faint("The page of an event: ")
-        .add(Ink::Accent, "tripline explain SIGNATURE");
+    let hint =
+        page.line().faint("The page of an event: ").add(Ink::Accent, "tripline explain SIGNATURE");
     page.push(hint);
     page
 }
@@ -80,12 +78,7 @@ pub fn list_json(catalog: &Catalog, out: &mut dyn Write) -> io::Result<()> {
                 class,
                 risk: entry.risk,
                 protocol: entry.protocol,
-                ports: entry
-                    .ports
-                    .iter()
-                    .chain(named)
-                    .map(ToString::to_string)
-                    .collect(),
+                ports: entry.ports.iter().chain(named).map(ToString::to_string).collect(),
                 attack: &entry.attack,
                 title: &entry.title,
                 summary: &entry.summary,
@@ -98,10 +91,7 @@ pub fn list_json(catalog: &Catalog, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn sorted(catalog: &Catalog, class: Class) -> Vec<&Entry> {
-    let of_class = catalog
-        .entries()
-        .iter()
-        .filter(|entry| entry.class == class);
+    let of_class = catalog.entries().iter().filter(|entry| entry.class == class);
     let mut entries: Vec<&Entry> = of_class.collect();
     entries.sort_by(|a, b| a.id.cmp(&b.id));
     entries

@@ -35,10 +35,7 @@ fn head(page: &mut Page, entry: &Entry) {
     let line = page.line().plain(&entry.summary);
     page.paragraph(&line, 0);
     page.gap();
-    let signature = page
-        .line()
-        .add(Ink::Accent, &entry.signature)
-        .faint(format!("  {}", entry.id));
+    let signature = page.line().add(Ink::Accent, &entry.signature).faint(format!("  {}", entry.id));
     page.field("event", &signature);
     if let Some(iss_id) = entry.iss_id {
         let mut line = page.line().plain(iss_id.to_string());
@@ -52,9 +49,7 @@ fn head(page: &mut Page, entry: &Entry) {
     }
     let line = page.line().plain(class_in_words(entry.class));
     page.field("class", &line);
-    let line = page
-        .line()
-        .add(words::risk_ink(entry.risk), entry.risk.to_string());
+    let line = page.line().add(words::risk_ink(entry.risk), entry.risk.to_string());
     page.field("risk", &line);
     if let Some(ports) = ports(entry) {
         let line = page.line().plain(ports);
@@ -75,10 +70,7 @@ fn names(page: &mut Page, names: &[NamedPort]) {
         return;
     }
     page.gap();
-    let mut entries: Vec<_> = names
-        .iter()
-        .map(|named| (named.port, &named.name))
-        .collect();
+    let mut entries: Vec<_> = names.iter().map(|named| (named.port, &named.name)).collect();
     entries.sort();
     for (port, name) in entries {
         let first = page.line().plain(format!("  {:>11}", port.to_string()));

@@ -148,10 +148,7 @@ fn decisive_step(incident: &Incident) -> Option<usize> {
     let reached = |step: &EvidenceStep| step.score >= incident.threshold;
     let in_time = |step: &EvidenceStep| step.time >= incident.verdict_at;
     let steps = &incident.evidence;
-    steps
-        .iter()
-        .position(reached)
-        .or_else(|| steps.iter().position(in_time))
+    steps.iter().position(reached).or_else(|| steps.iter().position(in_time))
 }
 
 fn add_step(page: &mut Page, number: usize, step: &EvidenceStep, threshold: f64, clock: &Clock) {
@@ -171,10 +168,7 @@ fn add_step(page: &mut Page, number: usize, step: &EvidenceStep, threshold: f64,
         _ => bar(line, step.score, threshold),
     };
     let indent = line.width() + 2;
-    let what = page.line().plain(format!(
-        "{} {} {}",
-        step.service, step.technique, step.outcome
-    ));
+    let what = page.line().plain(format!("{} {} {}", step.service, step.technique, step.outcome));
     if indent + what.width() <= page.term.width {
         page.push(line.plain("  ").append(what));
     } else {
@@ -194,28 +188,16 @@ fn add_step(page: &mut Page, number: usize, step: &EvidenceStep, threshold: f64,
         page.paragraph(&mark, 7);
     }
     if let Some(why) = &step.revoked {
-        let line = page
-            .line()
-            .add(Ink::Good, "taken back")
-            .plain(format!(": {why}"));
+        let line = page.line().add(Ink::Good, "taken back").plain(format!(": {why}"));
         page.paragraph(&line, 7);
     }
 }
 
 fn bar(line: Line, score: f64, threshold: f64) -> Line {
-    let share = if threshold > 0.0 {
-        (score / threshold).clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
+    let share = if threshold > 0.0 { (score / threshold).clamp(0.0, 1.0) } else { 0.0 };
     let filled = (share * BAR as f64).floor() as usize;
-    let ink = if score >= threshold {
-        Ink::Alarm
-    } else {
-        Ink::Accent
-    };
-    line.add(ink, "█".repeat(filled))
-        .faint("░".repeat(BAR - filled))
+    let ink = if score >= threshold { Ink::Alarm } else { Ink::Accent };
+    line.add(ink, "█".repeat(filled)).faint("░".repeat(BAR - filled))
 }
 
 /// What the source, or somebody who knows better, would have to do to be cleared.
@@ -244,10 +226,7 @@ fn add_clearing(page: &mut Page, incident: &Incident) {
     standings.sort_unstable();
     standings.dedup();
     for standing in standings.into_iter().filter(|standing| standing.is_probe()) {
-        item(
-            page,
-            format!("For what was {standing}: {}.", words::remedy(standing)),
-        );
+        item(page, format!("For what was {standing}: {}.", words::remedy(standing)));
     }
     item(
         page,
@@ -255,16 +234,9 @@ fn add_clearing(page: &mut Page, incident: &Incident) {
             .to_owned(),
     );
     page.gap();
-    let source = incident
-        .sources
-        .first()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let targets: Vec<String> = incident
-        .targets
-        .iter()
-        .map(|target| format!("\"{target}\""))
-        .collect();
+    let source = incident.sources.first().map(ToString::to_string).unwrap_or_default();
+    let targets: Vec<String> =
+        incident.targets.iter().map(|target| format!("\"{target}\"")).collect();
     for code in [
         "[[scanners]]".to_owned(),
         "name = \"who runs it, and why\"".to_owned(),
@@ -278,12 +250,8 @@ fn add_clearing(page: &mut Page, incident: &Incident) {
 
 /// How many of the heaviest steps have to go before the score falls below the threshold.
 fn steps_to_clear(incident: &Incident) -> usize {
-    let mut weights: Vec<f64> = incident
-        .evidence
-        .iter()
-        .filter(|step| step.revoked.is_none())
-        .map(full_weight)
-        .collect();
+    let mut weights: Vec<f64> =
+        incident.evidence.iter().filter(|step| step.revoked.is_none()).map(full_weight).collect();
     weights.sort_by(f64::total_cmp);
     // As in the detector: the choice between two sums costs ln 2.
     let mut score = weights.iter().sum::<f64>() - std::f64::consts::LN_2;
@@ -304,16 +272,10 @@ fn add_services(page: &mut Page, services: &[&ServiceEvent]) {
     }
     page.heading("Services of this host", "");
     for service in services.iter().take(MOST_ROWS) {
-        let first = page
-            .line()
-            .plain(format!("  {:>6}/{}", service.port, service.protocol));
+        let first = page.line().plain(format!("  {:>6}/{}", service.port, service.protocol));
         let line = page
             .line()
-            .plain(format!(
-                "{}, {}",
-                service.standing,
-                human::counted(service.clients, "client")
-            ))
+            .plain(format!("{}, {}", service.standing, human::counted(service.clients, "client")))
             .faint(format!(": {}", service.reason));
         page.fill(first, &line, 15);
     }
@@ -328,10 +290,7 @@ fn add_probes(page: &mut Page, probes: &[&Probe], clock: &Clock) {
     for probe in probes.iter().take(MOST_ROWS) {
         let first = page.line().faint(format!("  {}", clock.show(probe.first)));
         let column = first.width() + 2;
-        let port = probe
-            .port
-            .map(|port| format!(" port {port}"))
-            .unwrap_or_default();
+        let port = probe.port.map(|port| format!(" port {port}")).unwrap_or_default();
         let line = page
             .line()
             .strong(&probe.signature)
@@ -347,9 +306,7 @@ fn add_probes(page: &mut Page, probes: &[&Probe], clock: &Clock) {
 
 fn add_rest(page: &mut Page, all: usize) {
     if all > MOST_ROWS {
-        let line = page
-            .line()
-            .faint(format!("  and {} more; --json has all", all - MOST_ROWS));
+        let line = page.line().faint(format!("  and {} more; --json has all", all - MOST_ROWS));
         page.push(line);
     }
 }

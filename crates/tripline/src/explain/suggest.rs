@@ -34,14 +34,10 @@ fn likeness(entry: &Entry, wanted: &str, port: Option<u16>) -> f64 {
         return 2.0;
     }
     let last_word = signature.rsplit('_').next().unwrap_or(&signature);
-    [
-        signature.as_str(),
-        last_word,
-        &entry.id.to_ascii_lowercase(),
-    ]
-    .into_iter()
-    .map(|name| strsim::jaro_winkler(name, wanted))
-    .fold(0.0, f64::max)
+    [signature.as_str(), last_word, &entry.id.to_ascii_lowercase()]
+        .into_iter()
+        .map(|name| strsim::jaro_winkler(name, wanted))
+        .fold(0.0, f64::max)
 }
 
 #[cfg(test)]
@@ -51,10 +47,7 @@ mod tests {
     fn names(subject: &str) -> Vec<String> {
         let catalog = crate::data::catalog().unwrap();
         let entries = suggest(&catalog, subject);
-        entries
-            .into_iter()
-            .map(|entry| entry.signature.clone())
-            .collect()
+        entries.into_iter().map(|entry| entry.signature.clone()).collect()
     }
 
     #[test]

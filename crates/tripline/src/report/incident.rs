@@ -83,21 +83,12 @@ fn add_size(page: &mut Page, incident: &Incident) {
 
 /// A network, or an address without its full-length prefix.
 fn host_or_network(prefix: &tripline_packet::Prefix) -> String {
-    if prefix.addr() == prefix.last() {
-        prefix.addr().to_string()
-    } else {
-        prefix.to_string()
-    }
+    if prefix.addr() == prefix.last() { prefix.addr().to_string() } else { prefix.to_string() }
 }
 
 fn add_time(page: &mut Page, incident: &Incident, clock: &Clock) {
     let pace = &incident.pace;
-    let first = clock.show(incident.first);
-    let last = clock.show(incident.last);
-    let mut line = page.line().plain(&first);
-    if last != first {
-        line = line.plain(format!(" – {last}"));
-    }
+    let mut line = page.line().plain(clock.span(incident.first, incident.last));
     line = line.plain(format!(" UTC, {}", human::duration(pace.seconds)));
     if let Some(rate) = pace.per_second {
         let class = words::pace(pace.class);
@@ -107,11 +98,8 @@ fn add_time(page: &mut Page, incident: &Incident, clock: &Clock) {
 }
 
 fn add_how(page: &mut Page, incident: &Incident) {
-    let techniques: Vec<&str> = incident
-        .techniques
-        .iter()
-        .map(|technique| technique.name())
-        .collect();
+    let techniques: Vec<&str> =
+        incident.techniques.iter().map(|technique| technique.name()).collect();
     if techniques.is_empty() {
         return;
     }
@@ -126,10 +114,7 @@ fn add_how(page: &mut Page, incident: &Incident) {
     }
     page.field("how", &line);
     if let Some(tool) = &incident.tool {
-        let line = page
-            .line()
-            .strong(&tool.name)
-            .plain(format!(": {}", tool.mark));
+        let line = page.line().strong(&tool.name).plain(format!(": {}", tool.mark));
         page.field("tool", &line);
     }
 }
@@ -148,9 +133,7 @@ fn add_outcomes(page: &mut Page, incident: &Incident) {
         if !line.is_empty() {
             line = line.plain(", ");
         }
-        line = line
-            .add(ink, human::count(number))
-            .plain(format!(" {name}"));
+        line = line.add(ink, human::count(number)).plain(format!(" {name}"));
     }
     if !line.is_empty() {
         page.field("outcomes", &line);
@@ -161,22 +144,15 @@ fn add_found(page: &mut Page, incident: &Incident, clock: &Clock) {
     // Those that were used come first: they decide what to do tonight.
     let mut found: Vec<_> = incident.found.iter().collect();
     found.sort_by_key(|found| (found.follow_up.is_none(), found.time, found.service));
-    let names = found
-        .iter()
-        .take(MOST_FOUND)
-        .map(|found| found.service.to_string());
+    let names = found.iter().take(MOST_FOUND).map(|found| found.service.to_string());
     let widest = names.map(|name| name.len()).max().unwrap_or(0);
     let mut label = "found";
     for found in found.iter().take(MOST_FOUND) {
-        let name = page
-            .line()
-            .add(Ink::Warn, found.service.to_string())
-            .pad_to(widest + 2);
+        let name = page.line().add(Ink::Warn, found.service.to_string()).pad_to(widest + 2);
         let line = match found.follow_up {
-            Some(time) => name.add(
-                Ink::Alarm,
-                format!("came back and used it at {}", clock.show(time)),
-            ),
+            Some(time) => {
+                name.add(Ink::Alarm, format!("came back and used it at {}", clock.show(time)))
+            }
             None => name.faint(format!("answered at {}", clock.show(found.time))),
         };
         page.field(std::mem::take(&mut label), &line);
@@ -192,10 +168,8 @@ fn add_certainty(page: &mut Page, incident: &Incident, clock: &Clock) {
     if incident.evidence.is_empty() {
         return;
     }
-    let line = page
-        .line()
-        .strong(format!("score {}", human::score(incident.score)))
-        .plain(format!(
+    let line =
+        page.line().strong(format!("score {}", human::score(incident.score))).plain(format!(
             " where {:.1} decides: a benign source gets there at most once in {}",
             incident.threshold,
             human::count((1.0 / incident.alpha).round() as u64),
@@ -239,9 +213,9 @@ fn heaviest(incident: &Incident) -> Vec<&EvidenceStep> {
 
 fn add_response(page: &mut Page, incident: &Incident, clock: &Clock) {
     let line = match &incident.proof {
-        Proof::None => page
-            .line()
-            .plain("none: nothing that a forger of the address could not have sent"),
+        Proof::None => {
+            page.line().plain("none: nothing that a forger of the address could not have sent")
+        }
         Proof::Proven { how, when } => page
             .line()
             .strong("the address is its own")
@@ -249,10 +223,8 @@ fn add_response(page: &mut Page, incident: &Incident, clock: &Clock) {
     };
     page.field("proof", &line);
     let response = &incident.response;
-    let line = page
-        .line()
-        .strong(words::action(response.action))
-        .plain(format!(": {}", response.reason));
+    let line =
+        page.line().strong(words::action(response.action)).plain(format!(": {}", response.reason));
     page.field("do", &line);
 }
 
@@ -276,15 +248,11 @@ fn add_hints(page: &mut Page, incident: &Incident, input: &str) {
 
 /// One line for what is told apart from incidents.
 pub fn add_brief(page: &mut Page, incident: &Incident, clock: &Clock) {
-    let title = page
-        .line()
-        .strong(words::verdict(incident.verdict))
-        .faint(format!("  {}", incident.id));
+    let title =
+        page.line().strong(words::verdict(incident.verdict)).faint(format!("  {}", incident.id));
     page.paragraph(&title, 2);
-    let mut line = page
-        .line()
-        .plain(format!("{}  ", clock.show(incident.first)))
-        .plain(&incident.story);
+    let mut line =
+        page.line().plain(format!("{}  ", clock.show(incident.first))).plain(&incident.story);
     if let Some(name) = &incident.authorised_as {
         line = line.faint(format!(" (authorised as \u{201c}{name}\u{201d})"));
     }

@@ -122,24 +122,17 @@ impl Report {
 
     fn add_header(&self, page: &mut Page, clock: &Clock) {
         totals::add_input(page, self, clock);
-        let inferred = self
-            .notices
-            .iter()
-            .find(|notice| notice.name == HOME_INFERRED);
+        let inferred = self.notices.iter().find(|notice| notice.name == HOME_INFERRED);
         let home: Vec<String> = self.summary.home.iter().map(ToString::to_string).collect();
         let line = match (inferred, home.as_slice()) {
-            (Some(notice), _) => page
-                .line()
-                .plain(notice.message.trim_start_matches("home networks ")),
+            (Some(notice), _) => {
+                page.line().plain(notice.message.trim_start_matches("home networks "))
+            }
             (None, []) => page.line().plain("not known"),
             (None, home) => page.line().plain(home.join(", ")).faint(" (as set)"),
         };
         page.field("home", &line);
-        for notice in self
-            .notices
-            .iter()
-            .filter(|notice| notice.name != HOME_INFERRED)
-        {
+        for notice in self.notices.iter().filter(|notice| notice.name != HOME_INFERRED) {
             let line = page.line().plain(&notice.message);
             let label = page.line().plain("  ").add(Ink::Warn, "note");
             page.fill(label, &line, crate::term::LABEL);
@@ -172,9 +165,7 @@ impl Report {
     /// What looked like a sweep and is something else.
     fn add_told_apart(&self, page: &mut Page, clock: &Clock) {
         let others = self.incidents.iter();
-        let mut others: Vec<_> = others
-            .filter(|other| !words::is_alert(other.verdict))
-            .collect();
+        let mut others: Vec<_> = others.filter(|other| !words::is_alert(other.verdict)).collect();
         if others.is_empty() {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tripline_core::event::{Found, Incident, Touch};
+use tripline_core::event::{Found, Incident, Shape, Touch};
 use tripline_core::{Protocol, Service};
 use tripline_packet::{Addr, Timestamp};
 
@@ -21,9 +21,7 @@ pub(super) fn add(page: &mut Page, incident: &Incident) {
         return;
     };
     page.gap();
-    let mut title = page
-        .line()
-        .faint(format!("  {} × {}", plot.y.name, plot.x.name()));
+    let mut title = page.line().faint(format!("  {} × {}", plot.y.name, plot.x.name()));
     if plot.marks.iter().any(|mark| mark.found) {
         title = title.add(Ink::Alarm, "  ●").faint(" found");
     }
@@ -82,10 +80,7 @@ struct Axis<T> {
 impl Axis<Point> {
     fn new(name: &'static str, touches: &[Touch], point: impl Fn(Service) -> Point) -> Self {
         let values: BTreeSet<Point> = touches.iter().map(|touch| point(touch.service)).collect();
-        Self {
-            name,
-            values: values.into_iter().collect(),
-        }
+        Self { name, values: values.into_iter().collect() }
     }
 
     fn rank(&self, point: Point) -> usize {
@@ -99,15 +94,9 @@ impl Axis<Point> {
 
     /// The label of the value that is drawn in (or next to) row `row` of `rows`.
     fn label(&self, row: usize, rows: usize) -> String {
-        let rank = if self.values.len() <= rows {
-            row
-        } else {
-            scale_ends(row, rows, self.values.len())
-        };
-        self.values
-            .get(rank)
-            .map(|value| value.label())
-            .unwrap_or_default()
+        let rank =
+            if self.values.len() <= rows { row } else { scale_ends(row, rows, self.values.len()) };
+        self.values.get(rank).map(|value| value.label()).unwrap_or_default()
     }
 }
 
@@ -156,19 +145,13 @@ impl XAxis {
             Self::Points(axis) if axis.values.len() <= columns => {
                 let stride = columns / axis.values.len();
                 let values = axis.values.iter().enumerate();
-                values
-                    .map(|(rank, value)| (rank * stride, value.label()))
-                    .collect()
+                values.map(|(rank, value)| (rank * stride, value.label())).collect()
             }
             Self::Points(axis) => {
                 let label = |column| axis.label(column, columns);
                 let end = label(columns - 1);
                 let end_at = columns.saturating_sub(end.chars().count());
-                vec![
-                    (0, label(0)),
-                    (columns / 2, label(columns / 2)),
-                    (end_at, end),
-                ]
+                vec![(0, label(0)), (columns / 2, label(columns / 2)), (end_at, end)]
             }
         }
     }
@@ -176,11 +159,7 @@ impl XAxis {
 
 /// Spreads `count` ranks over `cells`, both from 0.
 fn scale(rank: usize, count: usize, cells: usize) -> usize {
-    if count <= cells {
-        rank
-    } else {
-        rank * cells / count
-    }
+    if count <= cells { rank } else { rank * cells / count }
 }
 
 /// Spreads so that the ends meet the ends.
@@ -188,37 +167,42 @@ fn scale_ends(at: usize, of: usize, count: usize) -> usize {
     at * (count - 1) / (of - 1).max(1)
 }
 
+/// The touches of one kind, either those of ports or those of a protocol without: an ARP request
+/// before a port scan is no port.
+fn of_main_kind(touches: &[Touch]) -> Vec<Touch> {
+    let kind = |touch: &Touch| {
+        let protocol = touch.service.protocol;
+        (!protocol.has_ports()).then_some(protocol)
+    };
+    let count = |wanted| touches.iter().filter(|touch| kind(touch) == wanted).count();
+    let kinds: BTreeSet<_> = touches.iter().map(kind).collect();
+    let main = kinds.into_iter().max_by_key(|kind| count(*kind));
+    let of_main = |touch: &&Touch| Some(kind(touch)) == main;
+    touches.iter().filter(of_main).copied().collect()
+}
+
 impl Plot {
     fn of(incident: &Incident) -> Option<Self> {
-        let touches = incident.touches.as_slice();
+        let touches = of_main_kind(&incident.touches);
         if touches.len() < WORTH_A_PICTURE {
             return None;
         }
-        let ports = Axis::new("ports", touches, Point::port);
-        let hosts = Axis::new("hosts", touches, Point::host);
+        let ports = Axis::new("ports", &touches, Point::port);
+        let hosts = Axis::new("hosts", &touches, Point::host);
         let first = touches.iter().map(|touch| touch.time).min()?;
         let last = touches.iter().map(|touch| touch.time).max()?;
         let time = XAxis::Time { first, last };
-        let (y, x, y_is_port) = match (hosts.values.len(), ports.values.len()) {
-            (1, 1) => return None,
-            (1, _) => (ports, time, true),
-            (_, 1) => (hosts, time, false),
-            _ => (hosts, XAxis::Points(ports), false),
-        };
+        let (y, x, point): (_, _, fn(Service) -> Point) =
+            match (incident.shape, hosts.values.len(), ports.values.len()) {
+                (_, 1, 1) => return None,
+                (Some(Shape::Vertical), _, 2..) | (_, 1, _) => (ports, time, Point::port),
+                (Some(Shape::Horizontal), 2.., _) | (_, _, 1) => (hosts, time, Point::host),
+                _ => (hosts, XAxis::Points(ports), Point::host),
+            };
         let fine = y.values.len() > ROWS;
         let rows = y.values.len().min(ROWS);
-        let mut plot = Self {
-            y,
-            x,
-            fine,
-            rows,
-            columns: COLUMNS,
-            marks: Vec::new(),
-        };
-        let point = if y_is_port { Point::port } else { Point::host };
-        let marks = touches
-            .iter()
-            .map(|touch| plot.mark(touch, point, &incident.found));
+        let mut plot = Self { y, x, fine, rows, columns: COLUMNS, marks: Vec::new() };
+        let marks = touches.iter().map(|touch| plot.mark(touch, point, &incident.found));
         plot.marks = marks.collect();
         Some(plot)
     }
@@ -247,10 +231,9 @@ impl Plot {
         let columns = self.columns - wanted.saturating_sub(page.term.width).min(self.columns - 8);
         let grid = Grid::new(self, columns);
         for (row, label) in labels.iter().enumerate() {
-            let line = page.line().faint(format!(
-                "  {label:>margin$} {}",
-                if label.is_empty() { "│" } else { "┤" }
-            ));
+            let line = page
+                .line()
+                .faint(format!("  {label:>margin$} {}", if label.is_empty() { "│" } else { "┤" }));
             page.push(grid.row(line, row, page.term));
         }
         self.draw_x_axis(page, margin, columns);
@@ -296,11 +279,7 @@ impl Grid {
             }
             cell.1 |= mark.found;
         }
-        Self {
-            columns,
-            fine: plot.fine,
-            cells,
-        }
+        Self { columns, fine: plot.fine, cells }
     }
 
     fn row(&self, mut line: Line, row: usize, term: Terminal) -> Line {
@@ -321,11 +300,7 @@ impl Grid {
     }
 
     fn ascii(&self, content: u8) -> &'static str {
-        match if self.fine {
-            content.count_ones()
-        } else {
-            content.into()
-        } {
+        match if self.fine { content.count_ones() } else { content.into() } {
             0 | 1 => ".",
             2 | 3 => ":",
             4 | 5 => "*",

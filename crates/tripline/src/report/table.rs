@@ -20,26 +20,17 @@ enum Align {
 impl Column {
     /// Text.
     pub const fn left(title: &'static str) -> Self {
-        Self {
-            title,
-            align: Align::Left,
-        }
+        Self { title, align: Align::Left }
     }
 
     /// Numbers.
     pub const fn right(title: &'static str) -> Self {
-        Self {
-            title,
-            align: Align::Right,
-        }
+        Self { title, align: Align::Right }
     }
 
     /// Long text; only the last column can be this.
     pub const fn rest(title: &'static str) -> Self {
-        Self {
-            title,
-            align: Align::Rest,
-        }
+        Self { title, align: Align::Rest }
     }
 }
 
@@ -58,10 +49,7 @@ const NARROW: usize = 20;
 impl Table {
     /// An empty table.
     pub fn new(columns: &[Column]) -> Self {
-        Self {
-            columns: columns.to_vec(),
-            rows: Vec::new(),
-        }
+        Self { columns: columns.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row; cells without a column are not shown.
@@ -101,26 +89,37 @@ impl Table {
     /// Width of each column, 0 for empty ones and for the rest; all are 0 if no table fits. Rows
     /// that are too wide for any table (IPv6 addresses) do not count.
     fn widths(&self, page_width: usize) -> Vec<usize> {
-        let fixed = |row: &&Vec<Line>| {
-            let cells = row.iter().zip(&self.columns);
-            let cells = cells.filter(|(_, column)| column.align != Align::Rest);
-            cells.map(|(cell, _)| cell.width() + MARGIN).sum::<usize>() <= page_width
-        };
-        let rows: Vec<&Vec<Line>> = self.rows.iter().filter(fixed).collect();
-        let width_of = |(index, column): (usize, &Column)| {
-            let cells = rows.iter().filter_map(|row| row.get(index));
-            match cells.map(Line::width).max() {
-                _ if column.align == Align::Rest => 0,
-                // A column of nothing but its title is not worth its place.
-                None | Some(0) => 0,
-                Some(width) => width.max(column.title.len()),
+        let mut limit = page_width;
+        loop {
+            let rows: Vec<&Vec<Line>> =
+                self.rows.iter().filter(|row| self.fixed_width(row) <= limit).collect();
+            let widths: Vec<usize> =
+                (0..self.columns.len()).map(|index| self.column_width(index, &rows)).collect();
+            if widths.iter().map(|width| width + MARGIN).sum::<usize>() <= page_width {
+                return widths;
             }
-        };
-        let widths: Vec<usize> = self.columns.iter().enumerate().map(width_of).collect();
-        if widths.iter().map(|width| width + MARGIN).sum::<usize>() > page_width {
-            return vec![0; self.columns.len()];
+            // Together they are too wide: try without the widest.
+            let widest = rows.iter().map(|row| self.fixed_width(row)).max();
+            limit = widest.unwrap_or(1) - 1;
         }
-        widths
+    }
+
+    /// Columns that a row needs without what stands in the last one.
+    fn fixed_width(&self, row: &[Line]) -> usize {
+        let cells = row.iter().zip(&self.columns);
+        let cells = cells.filter(|(_, column)| column.align != Align::Rest);
+        cells.map(|(cell, _)| cell.width() + MARGIN).sum()
+    }
+
+    fn column_width(&self, index: usize, rows: &[&Vec<Line>]) -> usize {
+        let column = &self.columns[index];
+        let cells = rows.iter().filter_map(|row| row.get(index));
+        match cells.map(Line::width).max() {
+            _ if column.align == Align::Rest => 0,
+            // A column of nothing but its title is not worth its place.
+            None | Some(0) => 0,
+            Some(width) => width.max(column.title.len()),
+        }
     }
 }
 
@@ -180,11 +179,7 @@ mod tests {
     use crate::term::Terminal;
 
     fn render(width: usize, host: &str) -> String {
-        let term = Terminal {
-            color: false,
-            unicode: true,
-            width,
-        };
+        let term = Terminal { color: false, unicode: true, width };
         let mut page = Page::new(term);
         let mut table = Table::new(&[
             Column::left("host"),

@@ -52,10 +52,7 @@ fn note(shown: usize, reported: u64, suppressed: u64) -> String {
         note = format!("{note}, showing {shown}; --probes N shows more");
     }
     if suppressed > 0 {
-        note = format!(
-            "{note}; {} more were only counted",
-            human::count(suppressed)
-        );
+        note = format!("{note}; {} more were only counted", human::count(suppressed));
     }
     note
 }
@@ -86,7 +83,7 @@ fn add_probe_table(page: &mut Page, title: &str, note: &str, probes: &[Probe], c
         }
         let fact = (probe.standing, probe.reason.as_str());
         if before.replace(fact) == Some(fact) {
-            cells[5] = page.line().plain(probe.standing.name()).faint(", as above");
+            cells[5] = standing(page, probe, true);
         }
         table.row(cells);
     }
@@ -95,17 +92,11 @@ fn add_probe_table(page: &mut Page, title: &str, note: &str, probes: &[Probe], c
 
 fn probe_cells(page: &Page, probe: &Probe, clock: &Clock) -> [Line; 6] {
     let line = || page.line();
-    let service = Service {
-        host: probe.target,
-        protocol: probe.protocol,
-        port: probe.port.unwrap_or(0),
-    };
+    let service =
+        Service { host: probe.target, protocol: probe.protocol, port: probe.port.unwrap_or(0) };
     let mut signature = line().add(words::risk_ink(probe.risk), &probe.signature);
     if let Some(iss_id) = probe.iss_id {
         signature = signature.plain(format!(" {iss_id}"));
-    }
-    if let Some(name) = &probe.port_name {
-        signature = signature.faint(format!(" {name}"));
     }
     let mut outcome = line().add(words::outcome_ink(probe.outcome), probe.outcome.name());
     if probe.count > 1 {
@@ -117,10 +108,21 @@ fn probe_cells(page: &Page, probe: &Probe, clock: &Clock) -> [Line; 6] {
         line().plain(service.to_string()),
         signature,
         outcome,
-        line()
-            .plain(probe.standing.name())
-            .faint(format!(": {}", probe.reason)),
+        standing(page, probe, false),
     ]
+}
+
+/// The standing with its reason, after the name of what is known to live on the port.
+fn standing(page: &Page, probe: &Probe, is_repeated: bool) -> Line {
+    let mut line = page.line();
+    if let Some(name) = &probe.port_name {
+        line = line.plain(format!("{name}; "));
+    }
+    line = line.plain(probe.standing.name());
+    if is_repeated {
+        return line.faint(", as above");
+    }
+    line.faint(format!(": {}", probe.reason))
 }
 
 pub(super) fn add_services(page: &mut Page, report: &Report, clock: &Clock) {
@@ -129,16 +131,9 @@ pub(super) fn add_services(page: &mut Page, report: &Report, clock: &Clock) {
         return;
     }
     let all = report.options.all_services;
-    let shown = if all {
-        hosts.len()
-    } else {
-        hosts.len().min(MOST_HOSTS)
-    };
+    let shown = if all { hosts.len() } else { hosts.len().min(MOST_HOSTS) };
     let services = human::counted(report.services.len() as u64, "service");
-    let mut note = format!(
-        "{services} of {}",
-        human::counted(hosts.len() as u64, "host")
-    );
+    let mut note = format!("{services} of {}", human::counted(hosts.len() as u64, "host"));
     let cut = shown < hosts.len() || hosts.iter().any(|host| host.len() > MOST_SERVICES);
     if cut && !all {
         note.push_str("; --services shows all");
@@ -168,10 +163,8 @@ pub(super) fn add_services(page: &mut Page, report: &Report, clock: &Clock) {
 fn by_host(services: &[ServiceEvent]) -> Vec<Vec<&ServiceEvent>> {
     let mut sorted: Vec<&ServiceEvent> = services.iter().collect();
     sorted.sort_by_key(|service| service.host);
-    let mut hosts: Vec<Vec<&ServiceEvent>> = sorted
-        .chunk_by(|a, b| a.host == b.host)
-        .map(<[_]>::to_vec)
-        .collect();
+    let mut hosts: Vec<Vec<&ServiceEvent>> =
+        sorted.chunk_by(|a, b| a.host == b.host).map(<[_]>::to_vec).collect();
     for host in &mut hosts {
         host.sort_by_key(|service| (Reverse(service.clients), service.protocol, service.port));
     }
@@ -182,11 +175,7 @@ fn by_host(services: &[ServiceEvent]) -> Vec<Vec<&ServiceEvent>> {
 
 fn service_cells(page: &Page, service: &ServiceEvent, name_host: bool, clock: &Clock) -> [Line; 5] {
     let line = || page.line();
-    let host = if name_host {
-        service.host.to_string()
-    } else {
-        String::new()
-    };
+    let host = if name_host { service.host.to_string() } else { String::new() };
     let ink = match service.standing {
         Standing::Offered => Ink::Good,
         Standing::Down => Ink::Warn,
@@ -200,14 +189,7 @@ fn service_cells(page: &Page, service: &ServiceEvent, name_host: bool, clock: &C
         line().strong(host),
         line().plain(name),
         line().plain(human::count(service.clients)),
-        line().faint(
-            service
-                .first
-                .map(|time| clock.show(time))
-                .unwrap_or_default(),
-        ),
-        line()
-            .add(ink, service.standing.name())
-            .faint(format!(": {}", service.reason)),
+        line().faint(service.first.map(|time| clock.show(time)).unwrap_or_default()),
+        line().add(ink, service.standing.name()).faint(format!(": {}", service.reason)),
     ]
 }

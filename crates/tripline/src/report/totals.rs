@@ -14,18 +14,13 @@ pub(super) fn add_input(page: &mut Page, report: &Report, clock: &Clock) {
     let summary = &report.summary;
     let files = match report.input.as_slice() {
         files if files.len() <= MOST_FILES => files.join(", "),
-        files => format!(
-            "{} and {} more",
-            files[..MOST_FILES].join(", "),
-            files.len() - MOST_FILES
-        ),
+        files => {
+            format!("{} and {} more", files[..MOST_FILES].join(", "), files.len() - MOST_FILES)
+        }
     };
     let mut line = page.line().strong(files);
     if report.files > report.input.len() {
-        line = line.plain(format!(
-            " ({})",
-            human::counted(report.files as u64, "file")
-        ));
+        line = line.plain(format!(" ({})", human::counted(report.files as u64, "file")));
     }
     page.field("input", &line);
     let line = page.line().plain(format!(
@@ -36,10 +31,7 @@ pub(super) fn add_input(page: &mut Page, report: &Report, clock: &Clock) {
     page.field("", &line);
     if let (Some(first), Some(last)) = (summary.first, summary.last) {
         let span = human::duration(last.since(first).as_secs_f64());
-        let end = clock.show(last);
-        let line = page
-            .line()
-            .plain(format!("{} – {end} UTC, {span}", clock.show_full(first)));
+        let line = page.line().plain(format!("{} UTC, {span}", clock.full_span(first, last)));
         page.field("time", &line);
     }
 }
@@ -84,16 +76,8 @@ pub(super) fn add(page: &mut Page, report: &Report) {
         (summary.probes_suppressed, "probe", " only counted"),
         (summary.backscatter, "backscatter packet", ""),
         (summary.out_of_order, "packet", " out of order"),
-        (
-            summary.attempts_dropped,
-            "attempt",
-            " given up (table full)",
-        ),
-        (
-            summary.sources_filtered,
-            "source",
-            " held back at first sight",
-        ),
+        (summary.attempts_dropped, "attempt", " given up (table full)"),
+        (summary.sources_filtered, "source", " held back at first sight"),
         (summary.sources_evicted, "source", " displaced (table full)"),
     ]
     .into_iter()
@@ -133,13 +117,7 @@ fn add_malformed(page: &mut Page, kinds: &[NamedCount]) {
     }
     let parts: Vec<String> = kinds
         .into_iter()
-        .map(|kind| {
-            format!(
-                "{} {}",
-                human::count(kind.count),
-                kind.name.replace('_', " ")
-            )
-        })
+        .map(|kind| format!("{} {}", human::count(kind.count), kind.name.replace('_', " ")))
         .collect();
     let line = page.line().plain(parts.join(", "));
     page.field("not read", &line);

@@ -113,7 +113,7 @@ pub fn size(incident: &Incident) -> String {
         return hosts;
     }
     let mut text = format!("{hosts} × {ports}");
-    if incident.services != incident.hosts.saturating_mul(incident.ports) {
+    if incident.hosts > 1 && incident.services != incident.hosts.saturating_mul(incident.ports) {
         text.push_str(" (");
         text.push_str(&human::counted(incident.services, "service"));
         text.push(')');

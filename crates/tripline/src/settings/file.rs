@@ -85,10 +85,7 @@ impl SettingsFile {
         set(&mut settings.alpha, detection.alpha.map(|alpha| alpha.0));
         set(&mut settings.silence, detection.silence.map(|span| span.0));
         set(&mut settings.quiet, detection.quiet.map(|span| span.0));
-        set(
-            &mut settings.stale_after,
-            detection.stale_after.map(|span| span.0),
-        );
+        set(&mut settings.stale_after, detection.stale_after.map(|span| span.0));
         self.limits.apply(&mut settings.limits);
     }
 }
@@ -122,18 +119,10 @@ fn ports(ports: Vec<Ports>) -> Vec<PortRange> {
 fn declared(tables: Vec<ServiceTable>) -> Vec<Declared> {
     let of_table = |table: ServiceTable| {
         let hosts = table.hosts.0;
-        [
-            (Protocol::Tcp, table.tcp),
-            (Protocol::Udp, table.udp),
-            (Protocol::Sctp, table.sctp),
-        ]
-        .into_iter()
-        .filter(|(_, list)| !list.is_empty())
-        .map(move |(protocol, list)| Declared {
-            hosts,
-            protocol,
-            ports: ports(list),
-        })
+        [(Protocol::Tcp, table.tcp), (Protocol::Udp, table.udp), (Protocol::Sctp, table.sctp)]
+            .into_iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(move |(protocol, list)| Declared { hosts, protocol, ports: ports(list) })
     };
     tables.into_iter().flat_map(of_table).collect()
 }
@@ -180,10 +169,7 @@ impl<'de> Deserialize<'de> for Ports {
             fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Ports, E> {
                 let port = u16::try_from(number)
                     .map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))?;
-                Ok(Ports(PortRange {
-                    first: port,
-                    last: port,
-                }))
+                Ok(Ports(PortRange { first: port, last: port }))
             }
         }
         deserializer.deserialize_any(PortVisitor)
@@ -250,9 +236,7 @@ fn parse_span(text: &str) -> Option<Duration> {
         _ => return None,
     };
     let millis = number.parse::<u64>().ok()?.checked_mul(millis_per_unit)?;
-    (1..=36_500 * 86_400_000)
-        .contains(&millis)
-        .then(|| Duration::from_millis(millis))
+    (1..=36_500 * 86_400_000).contains(&millis).then(|| Duration::from_millis(millis))
 }
 
 /// A point in time, as text or as a TOML date and time.
@@ -285,10 +269,7 @@ fn parse_instant(text: &str) -> Option<Timestamp> {
     let days = days_from_civil(date.year.into(), date.month.into(), date.day.into());
     let minutes = (days * 24 + i64::from(of_day.hour)) * 60 + i64::from(of_day.minute);
     let seconds = (minutes - offset_minutes) * 60 + i64::from(of_day.second.unwrap_or(0));
-    Some(Timestamp::from_parts(
-        seconds,
-        of_day.nanosecond.unwrap_or(0),
-    ))
+    Some(Timestamp::from_parts(seconds, of_day.nanosecond.unwrap_or(0)))
 }
 
 /// Days since 1970-01-01 of a date in the Gregorian calendar. Years are counted from 1 March, so
@@ -315,22 +296,9 @@ mod tests {
             ("1h", 3_600_000),
             ("30d", 2_592_000_000),
         ] {
-            assert_eq!(
-                parse_span(text),
-                Some(Duration::from_millis(millis)),
-                "{text}"
-            );
+            assert_eq!(parse_span(text), Some(Duration::from_millis(millis)), "{text}");
         }
-        for text in [
-            "",
-            "5",
-            "s",
-            "-5s",
-            "5 weeks",
-            "0s",
-            "99999999999999999999d",
-            "40000d",
-        ] {
+        for text in ["", "5", "s", "-5s", "5 weeks", "0s", "99999999999999999999d", "40000d"] {
             assert_eq!(parse_span(text), None, "{text}");
         }
     }

@@ -21,21 +21,14 @@ pub(super) fn describe(name: &str, text: &str, error: &toml::de::Error) -> Strin
     let margin = " ".repeat(number.len());
     let before = " ".repeat(at.column - 1);
     let marks = "^".repeat(at.marked);
-    let _ = write!(
-        message,
-        "\n{margin} |\n{number} | {}\n{margin} | {before}{marks}",
-        at.source
-    );
+    let _ = write!(message, "\n{margin} |\n{number} | {}\n{margin} | {before}{marks}", at.source);
     message
 }
 
 /// The parser gives the range of a whole list when one of its values is wrong: the part of it that
 /// the message quotes.
 fn narrow(text: &str, span: Range<usize>, message: &str) -> Range<usize> {
-    let quoted = message
-        .split('`')
-        .nth(1)
-        .filter(|quoted| !quoted.is_empty());
+    let quoted = message.split('`').nth(1).filter(|quoted| !quoted.is_empty());
     let found = quoted.and_then(|quoted| {
         let at = span.start + text.get(span.clone())?.find(&format!("\"{quoted}\""))?;
         Some(at..at + quoted.len() + 2)
@@ -75,10 +68,7 @@ impl<'a> Place<'a> {
 
 fn floor_char(text: &str, at: usize) -> usize {
     let at = at.min(text.len());
-    (0..=at)
-        .rev()
-        .find(|&at| text.is_char_boundary(at))
-        .unwrap_or(0)
+    (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
 /// The key on whose line, or in whose value, the byte `at` is: the nearest `key =` that begins a

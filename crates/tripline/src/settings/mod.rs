@@ -45,9 +45,7 @@ impl Layers {
 
 /// The settings file that the environment names.
 pub fn file_from_environment() -> Option<PathBuf> {
-    std::env::var_os(VARIABLE)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Reads a settings file and lays it over the defaults.
@@ -138,10 +136,7 @@ mod tests {
         assert_eq!(settings.services[0].ports.len(), 3);
         assert_eq!(settings.reserved[0].ports.len(), 2);
         let scanner = &settings.scanners[0];
-        assert_eq!(
-            scanner.until.unwrap().to_string(),
-            "2026-12-31T00:00:00.000000000Z"
-        );
+        assert_eq!(scanner.until.unwrap().to_string(), "2026-12-31T00:00:00.000000000Z");
         assert_eq!(scanner.targets.len(), 1);
     }
 
@@ -150,21 +145,15 @@ mod tests {
         let text = "[[scanners]]\nname = \"x\"\nsource = \"192.0.2.1\"\nports = [22, \"80-90\"]\n\
                     until = 2026-12-31T00:00:00Z";
         let settings = parse(text, "x").unwrap();
-        let ports: Vec<String> = settings.scanners[0]
-            .ports
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let ports: Vec<String> =
+            settings.scanners[0].ports.iter().map(ToString::to_string).collect();
         assert_eq!(ports, ["22", "80-90"]);
         assert!(settings.scanners[0].until.is_some());
     }
 
     #[test]
     fn command_line_wins_over_file() {
-        let layers = Layers {
-            file: None,
-            home: vec!["198.51.100.0/24".parse().unwrap()],
-        };
+        let layers = Layers { file: None, home: vec!["198.51.100.0/24".parse().unwrap()] };
         assert_eq!(layers.resolve().unwrap().home, layers.home);
     }
 
@@ -178,36 +167,16 @@ mod tests {
                 "write 192.0.2.0/24",
             ),
             ("hom = []", "s.toml:1:1: `hom`", "did you mean `home`?"),
-            (
-                "[detection]\nalpha = 2.0",
-                "s.toml:2:9: `detection.alpha`",
-                "between 0 and 1",
-            ),
-            (
-                "[detection]\nsilence = \"soon\"",
-                "s.toml:2:11: `detection.silence`",
-                "write 500ms",
-            ),
-            (
-                "[detection]\nsilence = 5",
-                "s.toml:2:11: `detection.silence`",
-                "expected a string",
-            ),
-            (
-                "[limits]\nflows = 0",
-                "s.toml:2:9: `limits.flows`",
-                "from 1 to",
-            ),
+            ("[detection]\nalpha = 2.0", "s.toml:2:9: `detection.alpha`", "between 0 and 1"),
+            ("[detection]\nsilence = \"soon\"", "s.toml:2:11: `detection.silence`", "write 500ms"),
+            ("[detection]\nsilence = 5", "s.toml:2:11: `detection.silence`", "expected a string"),
+            ("[limits]\nflows = 0", "s.toml:2:9: `limits.flows`", "from 1 to"),
             (
                 "[[services]]\nhosts = \"192.0.2.1\"\ntcp = [\"99999\"]",
                 "s.toml:3:8: `services.tcp`",
                 "write 21",
             ),
-            (
-                "[[services]]\ntcp = [\"9\"]",
-                "s.toml:1:1: `services`",
-                "missing field `hosts`",
-            ),
+            ("[[services]]\ntcp = [\"9\"]", "s.toml:1:1: `services`", "missing field `hosts`"),
             (
                 "[[scanners]]\nname = \"a\"\nsource = \"::1\"\nuntil = \"2026-12-31\"",
                 "s.toml:4:9: `scanners.until`",

@@ -52,11 +52,7 @@ pub(crate) fn load() -> Result<Vec<Golden>> {
         }
         let text = std::fs::read_to_string(&description)?;
         let form = toml::from_str(&text).with_context(|| description.display().to_string())?;
-        let name = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let inputs = INPUTS.iter().map(|name| folder.join(name));
         cases.push(Golden {
             name,
@@ -75,9 +71,7 @@ pub(crate) fn load() -> Result<Vec<Golden>> {
 impl Golden {
     /// Runs the case, the first time that it is asked for.
     pub(crate) fn ran(&self) -> Result<&Ran, String> {
-        let ran = self
-            .ran
-            .get_or_init(|| self.run().map_err(|error| format!("{error:#}")));
+        let ran = self.ran.get_or_init(|| self.run().map_err(|error| format!("{error:#}")));
         ran.as_ref().map_err(Clone::clone)
     }
 

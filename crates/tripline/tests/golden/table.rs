@@ -61,17 +61,11 @@ fn add_rows(table: &mut String, case: &Golden, ran: &Ran) {
         return;
     }
     for expected in &case.form.expect.incidents {
-        let found = incidents
-            .iter()
-            .find(|incident| is_about(expected, incident));
+        let found = incidents.iter().find(|incident| is_about(expected, incident));
         match found {
             Some(incident) => add_row(table, &case.name, incident),
             None => {
-                let what = if expected.optional {
-                    "none (optional)"
-                } else {
-                    "**missing**"
-                };
+                let what = if expected.optional { "none (optional)" } else { "**missing**" };
                 let _ = writeln!(
                     table,
                     "| {} | {what}: {} | {} | | | | | | | |",

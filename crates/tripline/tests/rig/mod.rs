@@ -55,9 +55,7 @@ impl From<Output> for Ran {
 /// The program, away from the settings and the terminal of whoever runs the tests.
 pub(crate) fn tripline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
-    command
-        .env_remove("TRIPLINE_SETTINGS")
-        .env_remove("NO_COLOR");
+    command.env_remove("TRIPLINE_SETTINGS").env_remove("NO_COLOR");
     command.stdin(Stdio::null());
     command
 }
@@ -71,11 +69,7 @@ pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) 
 pub(crate) fn run_with_input(args: &[&str], input: &[u8]) -> Ran {
     let mut command = tripline();
     command.args(args).stdin(Stdio::piped());
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     child.wait_with_output().unwrap().into()
 }
@@ -107,10 +101,7 @@ impl Pcap {
         let mut pcap = Self::new();
         pcap.session([203, 0, 113, 5], [192, 0, 2, 10], 80);
         for (index, port) in (15..35).enumerate() {
-            let (from, to) = (
-                ([198, 51, 100, 7], 40_000 + index as u16),
-                ([192, 0, 2, 10], port),
-            );
+            let (from, to) = (([198, 51, 100, 7], 40_000 + index as u16), ([192, 0, 2, 10], port));
             pcap.tcp(from, to, SYN, 0);
             pcap.tcp(to, from, RST_ACK, 0);
         }
@@ -148,11 +139,7 @@ impl Pcap {
         packet.extend(from.1.to_be_bytes());
         packet.extend(to.1.to_be_bytes());
         // The sequence numbers of a session fit, for tell-tale acknowledgements.
-        let (seq, ack): (u32, u32) = if flags == SYN {
-            (1_000, 0)
-        } else {
-            (1_001, 1_001)
-        };
+        let (seq, ack): (u32, u32) = if flags == SYN { (1_000, 0) } else { (1_001, 1_001) };
         packet.extend(seq.to_be_bytes());
         packet.extend(ack.to_be_bytes());
         packet.extend([0x50, flags, 0xfa, 0xf0, 0, 0, 0, 0]);
@@ -162,10 +149,7 @@ impl Pcap {
 
     fn record(&mut self, frame: &[u8]) {
         let length = frame.len() as u32;
-        let (seconds, micros) = (
-            1_795_399_583 + self.millis / 1000,
-            self.millis % 1000 * 1000,
-        );
+        let (seconds, micros) = (1_795_399_583 + self.millis / 1000, self.millis % 1000 * 1000);
         for word in [seconds, micros, length, length] {
             self.bytes.extend(word.to_le_bytes());
         }

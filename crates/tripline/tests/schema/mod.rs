@@ -24,9 +24,7 @@ impl Schema {
     }
 
     fn resolve(&self, reference: &str) -> &Value {
-        let name = reference
-            .strip_prefix("#/$defs/")
-            .expect("a local reference");
+        let name = reference.strip_prefix("#/$defs/").expect("a local reference");
         &self.0["$defs"][name]
     }
 
@@ -106,10 +104,7 @@ impl Schema {
 
 fn refuse_unknown(value: &Value, known: &BTreeSet<String>, at: &str) -> Result<(), String> {
     let fields = value.as_object().into_iter().flatten();
-    match fields
-        .map(|(name, _)| name)
-        .find(|name| !known.contains(*name))
-    {
+    match fields.map(|(name, _)| name).find(|name| !known.contains(*name)) {
         Some(name) => Err(format!("{at} has the undocumented field {name}")),
         None => Ok(()),
     }
@@ -140,9 +135,7 @@ fn check_word(
         "format" => schema.contains_key("type"),
         "additionalProperties" => *wanted == Value::Bool(false),
         other => {
-            return Err(format!(
-                "the schema uses `{other}`, which is not checked here"
-            ));
+            return Err(format!("the schema uses `{other}`, which is not checked here"));
         }
     };
     if fits {

@@ -162,10 +162,18 @@ impl Inventory {
         offer.last = now;
         offer.failing.clear();
         offer.clients.insert_hash(hash);
-        if offer.known.len() < KNOWN_CLIENTS && !offer.known.contains(&client) {
+        self.closed.remove(&service).map(|closed| closed.accused).unwrap_or_default()
+    }
+
+    /// `client` completed a handshake with a service or got an answer out of it: should it fail for
+    /// this client later, something is wrong with the service.
+    pub(crate) fn used(&mut self, service: Service, client: Addr) {
+        if let Some(offer) = self.offers.get_mut(&service)
+            && offer.known.len() < KNOWN_CLIENTS
+            && !offer.known.contains(&client)
+        {
             offer.known.push(client);
         }
-        self.closed.remove(&service).map(|closed| closed.accused).unwrap_or_default()
     }
 
     /// An attempt at an offered service failed for `client`.
@@ -395,8 +403,11 @@ mod tests {
     #[test]
     fn outage_needs_two_former_clients_and_ends_with_an_answer() {
         let mut inventory = inventory(&Settings::default());
-        inventory.answered(web(), CLIENT, at(1));
-        inventory.answered(web(), OTHER, at(2));
+        for client in [CLIENT, OTHER, Addr::from_v4_bits(77)] {
+            inventory.answered(web(), client, at(1));
+        }
+        inventory.used(web(), CLIENT);
+        inventory.used(web(), OTHER);
         assert_eq!(inventory.failed(web(), Addr::from_v4_bits(77)), Failure::Noted);
         assert_eq!(inventory.failed(web(), CLIENT), Failure::Noted);
         assert_eq!(inventory.failed(web(), CLIENT), Failure::Noted);

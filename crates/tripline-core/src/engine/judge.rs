@@ -75,7 +75,10 @@ impl Engine {
             self.flood_begins(service);
         }
         let flooded = self.absorb_flood(attempt);
-        if !outcome.is_success() && self.inventory.failed(service, source) == Failure::OutageBegins
+        if outcome == Outcome::Established {
+            self.inventory.used(service, source);
+        } else if !outcome.is_success()
+            && self.inventory.failed(service, source) == Failure::OutageBegins
         {
             self.outage_begins(service);
         }
@@ -111,10 +114,7 @@ impl Engine {
         let case = self.case(attempt, standing, trail);
         let row = self.likelihoods.row(&case);
         let weight = self.likelihoods.weight(case.direction, row);
-        let tool_weight = match service.protocol.has_ports() {
-            true => self.tool_weight(attempt.mark),
-            false => attempt.mark.map_or(Nats(0), |mark| self.tool_weight(Some(mark))),
-        };
+        let tool_weight = self.tool_weight(attempt, standing);
         let mut step = Step {
             time: attempt.opened,
             service,
@@ -269,10 +269,16 @@ impl Engine {
         }
     }
 
-    fn tool_weight(&self, mark: Option<u8>) -> Nats {
-        match mark {
+    /// What the marks of a tool add. A connection that address translation lets us see twice, to
+    /// two targets, bears a mark too; so marks say nothing where a service answers as it should.
+    fn tool_weight(&self, attempt: &Attempt, standing: Standing) -> Nats {
+        match attempt.mark {
+            Some(_) if !standing.is_probe() => Nats(0),
             Some(mark) => Nats::from_f64(self.tools.rules()[usize::from(mark)].weight()),
-            None => Nats::from_f64(self.tools.unmarked().ln()),
+            None if attempt.service.protocol.has_ports() => {
+                Nats::from_f64(self.tools.unmarked().ln())
+            }
+            None => Nats(0),
         }
     }
 

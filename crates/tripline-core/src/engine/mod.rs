@@ -82,6 +82,8 @@ pub struct Engine {
     events: VecDeque<Event>,
     summary: Summary,
     incident_counts: [u64; 8],
+    /// A packet whose time has to be confirmed.
+    held: Option<Packet>,
     finished: bool,
 }
 
@@ -90,6 +92,11 @@ const CLOSING: Duration = Duration::from_secs(10);
 /// The Page statistic starts anew each time it is at zero, so its threshold is higher: a false
 /// alert then comes once in about ten times 1/alpha first contacts of a benign source.
 const PAGE_EXTRA: f64 = 2.3;
+/// The end of time. Nothing that is added to it reaches the limits of [`Timestamp`], where sums
+/// stop growing and nothing would ever become due.
+const LATEST: Timestamp = Timestamp::from_parts(7_258_118_400, 0);
+/// How far time goes on between two packets before the second one has to be confirmed.
+const LEAP: Duration = Duration::from_secs(86_400);
 
 impl Engine {
     /// A detector that has seen nothing yet.
@@ -124,6 +131,7 @@ impl Engine {
                 ..Summary::default()
             },
             incident_counts: [0; 8],
+            held: None,
             finished: false,
             settings,
             catalog,
@@ -135,23 +143,27 @@ impl Engine {
 
     /// Takes the next packet. Timers that are due before it run first; a packet with a time
     /// before the latest one seen is handled at that latest time.
+    ///
+    /// A packet far ahead of the one before it is held back until the next one shows whether time
+    /// really went on: a single damaged timestamp must not stop the clock for the rest of the
+    /// input.
+    #[inline]
     pub fn handle(&mut self, packet: &Packet) {
-        self.summary.packets += 1;
-        self.summary.bytes += u64::from(packet.wire_len);
-        if packet.time < self.now {
-            self.summary.out_of_order += 1;
-        } else {
-            self.advance(packet.time);
+        let time = packet.time.min(LATEST);
+        if self.held.is_some() {
+            self.release(Some(time));
         }
-        self.summary.first.get_or_insert(packet.time);
-        self.summary.last = Some(self.now);
-        self.inventory.watch(self.now);
-        self.tracker.handle(packet, self.now);
-        self.judge_signals();
+        if time.since(self.now) > LEAP {
+            self.held = Some(*packet);
+        } else {
+            self.take(packet, time);
+        }
     }
 
     /// Lets time pass to `now` without a packet.
     pub fn handle_timeout(&mut self, now: Timestamp) {
+        let now = now.min(LATEST);
+        self.release(Some(now));
         if now > self.now {
             self.advance(now);
         }
@@ -174,6 +186,7 @@ impl Engine {
             return;
         }
         self.finished = true;
+        self.release(None);
         self.tracker.finish(self.now, self.settings.silence);
         self.judge_signals();
         self.close(true);
@@ -206,6 +219,38 @@ impl Engine {
     /// The home networks in use.
     pub fn home(&self) -> &[Prefix] {
         &self.settings.home
+    }
+
+    fn take(&mut self, packet: &Packet, time: Timestamp) {
+        self.summary.packets += 1;
+        self.summary.bytes += u64::from(packet.wire_len);
+        if time < self.now {
+            self.summary.out_of_order += 1;
+        } else {
+            self.advance(time);
+        }
+        self.summary.first.get_or_insert(time);
+        self.summary.last = Some(self.now);
+        self.inventory.watch(self.now);
+        self.tracker.handle(packet, self.now);
+        self.judge_signals();
+    }
+
+    /// Takes the packet that was held back: at its own time if nothing or the packet at `next`
+    /// follows it there, else at the time of that packet.
+    #[cold]
+    fn release(&mut self, next: Option<Timestamp>) {
+        let Some(packet) = self.held.take() else {
+            return;
+        };
+        let time = packet.time.min(LATEST);
+        match next {
+            Some(next) if next + LEAP < time => {
+                self.summary.out_of_order += 1;
+                self.take(&packet, next.max(self.now));
+            }
+            _ => self.take(&packet, time),
+        }
     }
 
     /// Time goes on to `now`: what is due before it is resolved at its own time, in order.

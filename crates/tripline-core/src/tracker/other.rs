@@ -6,6 +6,12 @@ use super::{Ends, Opening, Signal, Tracker, udp::is_for_everybody};
 use crate::flow::{Circumstance, FlowId, State};
 use crate::service::{Direction, Outcome, Protocol, Service, Technique};
 
+/// Protocols of routers and tunnels (IANA's protocol numbers), where one end may send for hours
+/// what the other never answers: IGMP, IP in IP, 6in4, RSVP, GRE, ESP, AH, EIGRP, OSPF, EtherIP,
+/// PIM, VRRP, L2TP, FC, UDP-Lite, MPLS in IP. A scan of protocols is found by the two hundred and
+/// forty others.
+const SPEAKS_ALONE: [u8; 16] = [2, 4, 41, 46, 47, 50, 51, 88, 89, 97, 103, 112, 115, 133, 136, 137];
+
 impl Tracker {
     pub(super) fn sctp(&mut self, packet: &Packet, sctp: &Sctp, now: Timestamp) {
         let ends = Ends {
@@ -61,6 +67,10 @@ impl Tracker {
 
     pub(super) fn ip_protocol(&mut self, packet: &Packet, protocol: u8, now: Timestamp) {
         if is_for_everybody(packet) {
+            return;
+        }
+        if SPEAKS_ALONE.contains(&protocol) {
+            self.signals.push(Signal::Alive { host: packet.src });
             return;
         }
         // The protocol number stands for the port at both ends, so that both directions agree.

@@ -7,7 +7,7 @@ use rig::{ACK, FIN, PSH, RST, Rig, SYN, URG, at_home, ip};
 use tripline_core::event::{Action, Order, PaceClass, Proof, Shape, Verdict};
 use tripline_core::settings::{Scanner, Settings};
 use tripline_core::{Emit, Standing, Technique};
-use tripline_packet::{Body, Duration, Hint, Tcp, TcpFlags, Transport};
+use tripline_packet::{Body, Duration, Hint, Tcp, TcpFlags, Timestamp, Transport};
 
 const SCANNER: &str = "198.51.100.66";
 const SERVER: &str = "192.0.2.10";
@@ -33,6 +33,39 @@ fn a_vertical_sweep_after_five_refusals() {
     let ftp = report.probes.iter().find(|probe| probe.signature == "TCP_Probe_Ftp").unwrap();
     assert_eq!((ftp.iss_id, ftp.port), (Some(2_003_004), Some(21)));
     assert_eq!(ftp.incident.as_ref(), Some(&incident.id));
+}
+
+#[test]
+fn one_damaged_timestamp_does_not_stop_the_clock() {
+    for (damaged, wild) in [(7, 0), (0, i64::MAX), (7, i64::MAX)] {
+        let mut rig = Rig::new(at_home());
+        for port in 1..=20 {
+            let now = rig.now;
+            if port == 1 + damaged {
+                rig.now = Timestamp::from_nanos(wild);
+            }
+            rig.silent(ip(SCANNER), ip(SERVER), port);
+            rig.now = now;
+            rig.wait_secs(1);
+        }
+        // Silence is only known once time has gone on.
+        rig.wait_secs(100);
+        rig.refused(ip("198.51.100.7"), ip(SERVER), 9);
+        let report = rig.finish();
+        assert_eq!(report.one().ports, 20, "damaged: {damaged}, to {wild}");
+        assert!(report.one().pace.seconds < 30.0);
+    }
+}
+
+#[test]
+fn the_end_of_time_is_survived() {
+    let mut rig = Rig::new(at_home());
+    rig.now = Timestamp::MAX;
+    for port in 1..=20 {
+        rig.refused(ip(SCANNER), ip(SERVER), port);
+    }
+    rig.silent(ip(SCANNER), ip(SERVER), 21);
+    assert_eq!(rig.finish().one().ports, 21);
 }
 
 #[test]

@@ -105,6 +105,7 @@ impl CaptureSet {
     ///
     /// # Errors
     /// A file cannot be read any further; the others go on with the next call.
+    #[inline]
     pub fn next_frame(&mut self) -> Option<Result<Frame<'_>, Error>> {
         if let Err(error) = self.step() {
             return Some(Err(error));

@@ -3,6 +3,8 @@
 //! Fixed capacity. Each flow waits in one of three queues with a constant timeout each, so the
 //! order of arrival is the order of expiry and no timer wheel is needed.
 
+use std::hash::{Hash, Hasher};
+
 use hashbrown::HashTable;
 use tripline_packet::{Addr, Duration, Timestamp};
 
@@ -10,12 +12,20 @@ use crate::keyed::Key;
 use crate::service::{Outcome, Protocol, Service, Technique};
 
 /// A conversation, the same for both directions: the lower end comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FlowKey {
     low: Addr,
     high: Addr,
     ports: u32,
     protocol: Protocol,
+}
+
+impl Hash for FlowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.low.bits());
+        state.write_u128(self.high.bits());
+        state.write_u64(u64::from(self.ports) << 8 | self.protocol as u64);
+    }
 }
 
 impl FlowKey {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use cardinality_estimator::CardinalityEstimator;
+use hashbrown::hash_map::Entry;
 use tripline_packet::{Addr, Timestamp};
 
 use crate::event::{SCHEMA_VERSION, ServiceEvent};
@@ -140,8 +141,11 @@ impl Inventory {
 
     /// A host gave a sign of life.
     pub(crate) fn alive(&mut self, host: Addr, now: Timestamp) {
-        if self.alive.len() < self.capacity || self.alive.contains_key(&host) {
-            self.alive.entry(host).or_insert(now);
+        let is_full = self.alive.len() >= self.capacity;
+        if let Entry::Vacant(vacant) = self.alive.entry(host)
+            && !is_full
+        {
+            vacant.insert(now);
         }
     }
 

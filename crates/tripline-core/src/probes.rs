@@ -39,18 +39,24 @@ impl Probes {
         self.total += 1;
     }
 
-    /// Adds a new probe; returns whether it is reported.
-    pub(crate) fn add(&mut self, service: Service, probe: Probe) -> bool {
+    /// Is there no room for another one?
+    pub(crate) fn is_full(&self) -> bool {
+        self.open.len() >= self.capacity
+    }
+
+    /// Counts a new probe for which there is no room.
+    pub(crate) fn suppress(&mut self) {
         self.total += 1;
-        if self.open.len() >= self.capacity {
-            self.suppressed += 1;
-            return false;
-        }
+        self.suppressed += 1;
+    }
+
+    /// Adds a new probe; there must be room.
+    pub(crate) fn add(&mut self, service: Service, probe: Probe) {
+        self.total += 1;
         let key = (probe.source, service);
         if self.open.insert(key, probe).is_none() {
             self.order.push_back(key);
         }
-        true
     }
 
     /// Another attempt at a service that the source had tried before.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::hash::Hash;
 
+use hashbrown::hash_map::Entry;
 use tripline_packet::{Duration, Timestamp};
 
 use crate::keyed::{Key, Map};
@@ -25,18 +26,24 @@ impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
     /// Remembers `key` from `now` on.
     pub(crate) fn insert(&mut self, now: Timestamp, key: K, value: V) {
         self.expire(now);
-        if let Some((time, old)) = self.map.get_mut(&key) {
-            *old = value;
-            // Renewing at each packet of a busy pair would fill the queue with its renewals.
-            if now.since(*time) < self.lifetime / 4 {
-                return;
+        match self.map.entry(key) {
+            Entry::Occupied(mut known) => {
+                let (time, old) = known.get_mut();
+                *old = value;
+                // Renewing at each packet of a busy pair would fill the queue with its renewals.
+                if now.since(*time) < self.lifetime / 4 {
+                    return;
+                }
+                *time = now;
+            }
+            Entry::Vacant(vacant) => {
+                vacant.insert((now, value));
             }
         }
-        while self.order.len() >= self.capacity {
+        self.order.push_back((now, key));
+        while self.order.len() > self.capacity {
             self.forget_oldest();
         }
-        self.map.insert(key, (now, value));
-        self.order.push_back((now, key));
     }
 
     /// The value of `key`, if it is still remembered.
@@ -54,8 +61,10 @@ impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
     fn forget_oldest(&mut self) {
         if let Some((queued, key)) = self.order.pop_front() {
             // A renewed key has a later time in the map and a later place in the queue.
-            if self.map.get(&key).is_some_and(|(time, _)| *time == queued) {
-                self.map.remove(&key);
+            if let Entry::Occupied(known) = self.map.entry(key)
+                && known.get().0 == queued
+            {
+                known.remove();
             }
         }
     }

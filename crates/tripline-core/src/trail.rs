@@ -89,6 +89,13 @@ impl Trail {
         Self { source, steps: Vec::new(), proof: None, excused: 0, judged: false, score: Nats(0) }
     }
 
+    /// Starts anew for another source, with the memory at hand.
+    fn reset(&mut self, source: Addr) {
+        let mut steps = std::mem::take(&mut self.steps);
+        steps.clear();
+        *self = Self { steps, ..Self::new(source) };
+    }
+
     /// Keeps a step if there is room.
     pub(crate) fn push(&mut self, step: Step) {
         self.score = step.score;
@@ -132,10 +139,10 @@ impl Trail {
     }
 }
 
-/// A fixed number of trails.
+/// A fixed number of trails. Their memory is used again, never given back.
 #[derive(Debug)]
 pub(crate) struct Trails {
-    slots: Vec<Option<Box<Trail>>>,
+    slots: Vec<Trail>,
     free: Vec<u32>,
     capacity: usize,
     hand: usize,
@@ -150,33 +157,33 @@ impl Trails {
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<&Trail> {
-        self.slots.get(id as usize)?.as_deref()
+        self.slots.get(id as usize)
     }
 
     pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut Trail> {
-        self.slots.get_mut(id as usize)?.as_deref_mut()
+        self.slots.get_mut(id as usize)
     }
 
     /// A new trail, and the source whose trail made room for it, if any.
     pub(crate) fn start(&mut self, source: Addr) -> (u32, Option<Addr>) {
-        let trail = Box::new(Trail::new(source));
         if let Some(id) = self.free.pop() {
-            self.slots[id as usize] = Some(trail);
+            self.slots[id as usize].reset(source);
             return (id, None);
         }
         if self.slots.len() < self.capacity {
-            self.slots.push(Some(trail));
+            self.slots.push(Trail::new(source));
             return ((self.slots.len() - 1) as u32, None);
         }
         let id = self.weakest();
-        let old = self.slots[id as usize].replace(trail);
-        (id, old.map(|old| old.source))
+        let slot = &mut self.slots[id as usize];
+        let dispossessed = slot.source;
+        slot.reset(source);
+        (id, Some(dispossessed))
     }
 
+    /// The trail is no longer anyone's; an identifier that is none is ignored.
     pub(crate) fn free(&mut self, id: u32) {
-        if let Some(slot) = self.slots.get_mut(id as usize)
-            && slot.take().is_some()
-        {
+        if (id as usize) < self.slots.len() {
             self.free.push(id);
         }
     }
@@ -185,10 +192,7 @@ impl Trails {
     /// source would be what a flood wants.
     fn weakest(&mut self) -> u32 {
         let candidates = (0..CANDIDATES).map(|n| (self.hand + n) % self.slots.len());
-        let weight = |at: &usize| {
-            let trail = self.slots[*at].as_deref();
-            trail.map_or((false, Nats(i32::MIN)), |trail| (trail.judged, trail.score))
-        };
+        let weight = |at: &usize| (self.slots[*at].judged, self.slots[*at].score);
         let weakest = candidates.min_by_key(weight).unwrap_or(0);
         self.hand = (self.hand + CANDIDATES) % self.slots.len();
         weakest as u32

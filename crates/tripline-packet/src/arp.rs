@@ -8,8 +8,8 @@ const HARDWARE_ETHERNET: [u8; 2] = [0, 1];
 const PROTOCOL_IPV4: [u8; 2] = [8, 0];
 
 /// Reads an ARP message into the draft.
-pub(crate) fn read(message: Extent<'_>, draft: &mut Packet) -> Result<(), Unread> {
-    let (head, rest) = message.split::<8>(Malformed::ArpTruncated)?;
+pub(crate) fn read(mut message: Extent<'_>, draft: &mut Packet) -> Result<(), Unread> {
+    let head = message.take::<8>(Malformed::ArpTruncated)?;
     let &[h0, h1, p0, p1, hardware_len, protocol_len, o0, o1] = head;
     if [h0, h1] != HARDWARE_ETHERNET || [p0, p1] != PROTOCOL_IPV4 {
         return Err(Skipped::Arp.into());
@@ -17,7 +17,7 @@ pub(crate) fn read(message: Extent<'_>, draft: &mut Packet) -> Result<(), Unread
     if (hardware_len, protocol_len) != (6, 4) {
         return Err(Malformed::ArpLengths.into());
     }
-    let (addrs, _) = rest.split::<20>(Malformed::ArpTruncated)?;
+    let addrs = message.take::<20>(Malformed::ArpTruncated)?;
     let &[m0, m1, m2, m3, m4, m5, s0, s1, s2, s3, _, _, _, _, _, _, t0, t1, t2, t3] = addrs;
     draft.src = Addr::from_v4_bits(u32::from_be_bytes([s0, s1, s2, s3]));
     draft.dst = Addr::from_v4_bits(u32::from_be_bytes([t0, t1, t2, t3]));

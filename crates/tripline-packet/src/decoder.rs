@@ -2,7 +2,7 @@
 
 use crate::extent::{Extent, Tail};
 use crate::fragment::{Fragments, HEAD, Key, Piece};
-use crate::ip::{self, Fragment, Payload, protocol};
+use crate::ip::{self, Fragment, protocol};
 use crate::link::{self, Network};
 use crate::malformed::{Malformed, Skipped, Tally, Unread};
 use crate::{Addr, Body, Frame, Hint, Packet, Tcp, Udp};
@@ -38,23 +38,36 @@ impl Decoder {
     /// counted here; the caller need not.
     #[inline]
     pub fn decode(&mut self, frame: &Frame<'_>) -> Result<Option<Packet>, Malformed> {
-        let mut draft = Packet {
-            time: frame.time,
-            src: Addr::UNSPECIFIED,
-            dst: Addr::UNSPECIFIED,
-            wire_len: frame.wire_len,
-            ttl: 0,
-            dont_fragment: false,
-            ip_id: 0,
-            tunnel_depth: 0,
-            reassembled: false,
-            src_mac: [0; 6],
-            link_multicast: false,
-            body: Body::Other { protocol: 0 },
-            hint: Hint::None,
-        };
-        match self.frame(frame, &mut draft) {
-            Ok(()) => Ok(Some(draft)),
+        let mut packet = Packet::EMPTY;
+        Ok(self.decode_into(frame, &mut packet)?.then_some(packet))
+    }
+
+    /// As [`Self::decode`], into a packet that is used again for each frame: that saves the copies
+    /// on the way up, which would cost as much as reading the headers. `false` stands for
+    /// `Ok(None)`; then, and after an error, what `packet` holds is of no use.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    #[inline]
+    pub fn decode_into(
+        &mut self,
+        frame: &Frame<'_>,
+        packet: &mut Packet,
+    ) -> Result<bool, Malformed> {
+        packet.time = frame.time;
+        packet.wire_len = frame.wire_len;
+        packet.tunnel_depth = 0;
+        packet.reassembled = false;
+        packet.hint = Hint::None;
+        // What the link and network layers may leave alone.
+        packet.src_mac = [0; 6];
+        packet.link_multicast = false;
+        packet.ttl = 0;
+        packet.dont_fragment = false;
+        packet.ip_id = 0;
+        match self.frame(frame, packet) {
+            Ok(()) => Ok(true),
             Err(unread) => self.account(unread),
         }
     }
@@ -72,7 +85,8 @@ impl Decoder {
         counts.map(|(why, count)| (why.name(), count))
     }
 
-    fn account(&mut self, unread: Unread) -> Result<Option<Packet>, Malformed> {
+    #[cold]
+    fn account(&mut self, unread: Unread) -> Result<bool, Malformed> {
         let why = match unread {
             Unread::Malformed(kind) => {
                 self.tally.note(kind);
@@ -82,28 +96,31 @@ impl Decoder {
             Unread::Incomplete => Skipped::FragmentPiece,
         };
         self.tally.skip(why);
-        Ok(None)
+        Ok(false)
     }
 
     #[inline]
     fn frame(&mut self, frame: &Frame<'_>, draft: &mut Packet) -> Result<(), Unread> {
-        let opened = link::open(frame.link, Extent::of_frame(frame), draft)?;
-        self.network(opened, draft)
+        let mut rest = Extent::of_frame(frame);
+        let network = link::open(frame.link, &mut rest, draft)?;
+        self.network(network, rest, draft)
     }
 
+    #[inline]
     fn network(
         &mut self,
-        (network, rest): (Network, Extent<'_>),
+        network: Network,
+        mut rest: Extent<'_>,
         draft: &mut Packet,
     ) -> Result<(), Unread> {
         let payload = match network {
-            Network::Ipv4 => ip::ipv4(rest, draft, &mut self.tally)?,
-            Network::Ipv6 => ip::ipv6(rest, draft, &mut self.tally)?,
+            Network::Ipv4 => ip::ipv4(&mut rest, draft, &mut self.tally)?,
+            Network::Ipv6 => ip::ipv6(&mut rest, draft, &mut self.tally)?,
             Network::Arp => return arp::read(rest, draft),
         };
         match payload.fragment {
-            None => self.transport(payload.protocol, payload.rest, draft),
-            Some(fragment) => self.fragment(&payload, fragment, draft),
+            None => self.transport(payload.protocol, rest, draft),
+            Some(fragment) => self.fragment(payload.protocol, rest, fragment, draft),
         }
     }
 
@@ -146,9 +163,10 @@ impl Decoder {
     }
 
     #[inline]
-    fn udp(&mut self, rest: Extent<'_>, draft: &mut Packet) -> Result<(), Unread> {
-        let mut udp = transport::udp(rest)?;
-        let payload = rest.skip(8, Malformed::UdpTruncated)?;
+    fn udp(&mut self, datagram: Extent<'_>, draft: &mut Packet) -> Result<(), Unread> {
+        let mut udp = transport::udp(datagram)?;
+        let mut payload = datagram;
+        payload.skip(8, Malformed::UdpTruncated)?;
         udp.is_response = answer::is_answer(&udp, payload.data);
         draft.hint = udp_hint(&udp, payload.data);
         draft.body = Body::Udp(udp);
@@ -160,51 +178,54 @@ impl Decoder {
         }
     }
 
+    #[cold]
     fn udp_tunnel(
         &mut self,
         port: u16,
-        payload: Extent<'_>,
+        mut payload: Extent<'_>,
         draft: &mut Packet,
     ) -> Result<(), Unread> {
         let outer = *draft;
         let opened = match port {
-            tunnel::VXLAN_PORT => tunnel::vxlan(payload, draft),
-            _ => tunnel::geneve(payload, draft),
+            tunnel::VXLAN_PORT => tunnel::vxlan(&mut payload, draft),
+            _ => tunnel::geneve(&mut payload, draft),
         };
         match opened {
-            Some(opened) => self.enter(opened, &outer, draft),
+            Some(opened) => self.enter(opened, payload, &outer, draft),
             None => Ok(()),
         }
     }
 
+    #[cold]
     fn ip_tunnel(
         &mut self,
         protocol: u8,
-        rest: Extent<'_>,
+        mut rest: Extent<'_>,
         draft: &mut Packet,
     ) -> Result<(), Unread> {
         draft.body = Body::Other { protocol };
         let outer = *draft;
         let opened = match protocol {
-            protocol::IPV4 => Ok((Network::Ipv4, rest)),
-            protocol::IPV6 => Ok((Network::Ipv6, rest)),
-            _ => tunnel::gre(rest, draft),
+            protocol::IPV4 => Ok(Network::Ipv4),
+            protocol::IPV6 => Ok(Network::Ipv6),
+            _ => tunnel::gre(&mut rest, draft),
         };
-        self.enter(opened, &outer, draft)
+        self.enter(opened, rest, &outer, draft)
     }
 
     /// Reads what is inside a tunnel. If that fails, the packet around it is what was seen:
     /// otherwise a probe of the tunnel's own port or protocol could hide behind rubbish.
     fn enter(
         &mut self,
-        opened: link::Opened<'_>,
+        opened: link::Opened,
+        rest: Extent<'_>,
         outer: &Packet,
         draft: &mut Packet,
     ) -> Result<(), Unread> {
-        let inner = tunnel::check_depth(draft).and(opened).and_then(|opened| {
+        let inner = tunnel::check_depth(draft).and(opened).and_then(|network| {
             draft.tunnel_depth += 1;
             draft.hint = Hint::None;
-            self.network(opened, draft)
+            self.inside(network, rest, draft)
         });
         match inner {
             Err(Unread::Malformed(kind)) => self.tally.note(kind),
@@ -215,16 +236,28 @@ impl Decoder {
         Ok(())
     }
 
+    /// Apart from the way of plain packets, which the compiler lays out as one piece.
+    #[inline(never)]
+    fn inside(
+        &mut self,
+        network: Network,
+        rest: Extent<'_>,
+        draft: &mut Packet,
+    ) -> Result<(), Unread> {
+        self.network(network, rest, draft)
+    }
+
     /// A piece of a datagram: the packet is told once, as soon as its transport header is there.
     #[cold]
     fn fragment(
         &mut self,
-        payload: &Payload<'_>,
+        protocol: u8,
+        rest: Extent<'_>,
         fragment: Fragment,
         draft: &mut Packet,
     ) -> Result<(), Unread> {
-        let piece = Piece::new(payload, fragment, &mut self.tally)?;
-        let key = Key::new(draft, payload.protocol, fragment.id);
+        let piece = Piece::new(protocol, rest, fragment, &mut self.tally)?;
+        let key = Key::new(draft, protocol, fragment.id);
         let added = self.fragments.add(key, &piece, draft.time, &mut self.tally);
         let Some(known) = added else {
             return Err(Skipped::FragmentPiece.into());
@@ -257,17 +290,17 @@ impl Decoder {
     fn assembled(
         &mut self,
         protocol: u8,
-        rest: Extent<'_>,
+        mut rest: Extent<'_>,
         draft: &mut Packet,
     ) -> Result<(), Unread> {
         let payload = if draft.src.is_v4() {
-            ip::behind_v4(protocol, rest)
+            ip::behind_v4(protocol, &mut rest)
         } else {
-            ip::extensions(protocol, rest)?
+            ip::extensions(protocol, &mut rest)?
         };
         match payload.fragment {
             Some(_) => Err(Malformed::FragmentNested.into()),
-            None => self.transport(payload.protocol, payload.rest, draft),
+            None => self.transport(payload.protocol, rest, draft),
         }
     }
 }

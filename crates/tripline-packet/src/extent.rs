@@ -33,41 +33,45 @@ impl<'a> Extent<'a> {
         }
     }
 
-    /// A header of `N` bytes and what follows; `lie` is the kind of malformation if it is not
+    /// Takes a header of `N` bytes off the front; `lie` is the kind of malformation if it is not
     /// there although the capture is not to blame.
+    ///
+    /// Layers are read by moving an extent along rather than by handing out what follows: a result
+    /// that holds an extent travels through memory in pieces, and putting them together again costs
+    /// more than reading the header.
     #[inline]
-    pub(crate) fn split<const N: usize>(
-        self,
-        lie: Malformed,
-    ) -> Result<(&'a [u8; N], Self), Unread> {
+    pub(crate) fn take<const N: usize>(&mut self, lie: Malformed) -> Result<&'a [u8; N], Unread> {
         match self.data.split_first_chunk::<N>() {
             Some((header, data)) => {
-                let len = self.len - N;
-                Ok((header, Self { data, len, ..self }))
+                self.data = data;
+                self.len -= N;
+                Ok(header)
             }
             None => Err(self.short(N, lie)),
         }
     }
 
-    /// What follows the first `count` bytes.
+    /// Leaves the first `count` bytes behind.
     #[inline]
-    pub(crate) fn skip(self, count: usize, lie: Malformed) -> Result<Self, Unread> {
+    pub(crate) fn skip(&mut self, count: usize, lie: Malformed) -> Result<(), Unread> {
         match self.data.get(count..) {
             Some(data) => {
-                let len = self.len - count;
-                Ok(Self { data, len, ..self })
+                self.data = data;
+                self.len -= count;
+                Ok(())
             }
             None => Err(self.short(count, lie)),
         }
     }
 
-    /// The first `len` bytes, or what is there of them.
+    /// Ends after `len` bytes, or where what is there of them ends.
     #[inline]
-    pub(crate) fn first(self, len: usize) -> Self {
-        match self.data.get(..len) {
-            Some(data) => Self { data, len, tail: Tail::Whole },
-            None => Self { len, ..self },
+    pub(crate) fn limit(&mut self, len: usize) {
+        if let Some(data) = self.data.get(..len) {
+            self.data = data;
+            self.tail = Tail::Whole;
         }
+        self.len = len;
     }
 
     /// The reason why fewer than `needed` bytes are there.
@@ -113,11 +117,11 @@ mod tests {
 
     #[test]
     fn a_snap_length_is_no_lie() {
-        let cut = Extent::of_frame(&frame(&[1, 2, 3], 10));
+        let mut cut = Extent::of_frame(&frame(&[1, 2, 3], 10));
         assert_eq!(cut.skip(4, Malformed::TcpTruncated).unwrap_err(), Malformed::SnapLength.into());
         let beyond_the_wire = cut.skip(11, Malformed::TcpTruncated).unwrap_err();
         assert_eq!(beyond_the_wire, Malformed::TcpTruncated.into());
-        let whole = Extent::of_frame(&frame(&[1, 2, 3], 3));
+        let mut whole = Extent::of_frame(&frame(&[1, 2, 3], 3));
         assert_eq!(
             whole.skip(4, Malformed::TcpTruncated).unwrap_err(),
             Malformed::TcpTruncated.into()
@@ -132,7 +136,8 @@ mod tests {
 
     #[test]
     fn padding_behind_a_shorter_layer_is_dropped() {
-        let cut = Extent::of_frame(&frame(&[1, 2, 3], 10)).first(2);
+        let mut cut = Extent::of_frame(&frame(&[1, 2, 3], 10));
+        cut.limit(2);
         assert_eq!((cut.data, cut.len, cut.tail), (&[1, 2][..], 2, Tail::Whole));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::extent::{Extent, Tail};
-use crate::ip::{Fragment, Payload, protocol};
+use crate::ip::{Fragment, protocol};
 use crate::malformed::{Malformed, Tally};
 use crate::{Addr, Duration, Packet, Timestamp};
 
@@ -52,12 +52,13 @@ impl Key {
 impl<'a> Piece<'a> {
     /// A piece as hosts take it.
     pub(crate) fn new(
-        payload: &Payload<'a>,
+        protocol: u8,
+        mut bytes: Extent<'a>,
         fragment: Fragment,
         tally: &mut Tally,
     ) -> Result<Self, Malformed> {
         let Fragment { offset, more, .. } = fragment;
-        let mut bytes = payload.rest;
+        let offset = usize::from(offset);
         if offset + bytes.len > MAX_END {
             return Err(Malformed::FragmentBeyondEnd);
         }
@@ -68,9 +69,9 @@ impl<'a> Piece<'a> {
         }
         if used < bytes.len {
             tally.note(Malformed::FragmentLength);
-            bytes = bytes.first(used);
+            bytes.limit(used);
         }
-        Ok(Self { offset, more, protocol: payload.protocol, bytes })
+        Ok(Self { offset, more, protocol, bytes })
     }
 
     /// The bytes of a first piece, as the beginning of a datagram of which `len` bytes are known.

@@ -12,8 +12,9 @@ const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 
 /// Reads an ICMP message; `v4` tells which of the two numberings its type is of.
-pub(crate) fn read(message: Extent<'_>, v4: bool, tally: &mut Tally) -> Result<Icmp, Unread> {
-    let (header, rest) = message.split::<HEADER>(Malformed::IcmpTruncated)?;
+pub(crate) fn read(mut message: Extent<'_>, v4: bool, tally: &mut Tally) -> Result<Icmp, Unread> {
+    let header = message.take::<HEADER>(Malformed::IcmpTruncated)?;
+    let mut rest = message;
     let kind = header[0];
     let (id, seq) = if has_id(kind, v4) {
         (u16::from_be_bytes([header[4], header[5]]), u16::from_be_bytes([header[6], header[7]]))
@@ -22,7 +23,7 @@ pub(crate) fn read(message: Extent<'_>, v4: bool, tally: &mut Tally) -> Result<I
     };
     let target = match (v4, kind) {
         (false, NEIGHBOUR_SOLICITATION | NEIGHBOUR_ADVERTISEMENT) => {
-            let (target, _) = rest.split::<16>(Malformed::NeighbourTruncated)?;
+            let target = rest.take::<16>(Malformed::NeighbourTruncated)?;
             v6_addr(target, 0).ok_or(Malformed::MappedAddress)?
         }
         _ => Addr::UNSPECIFIED,
@@ -32,9 +33,9 @@ pub(crate) fn read(message: Extent<'_>, v4: bool, tally: &mut Tally) -> Result<I
         code: header[1],
         id,
         seq,
-        payload_len: saturated(rest.len),
+        payload_len: saturated(message.len),
         target,
-        quoted: if is_error(kind, v4) { quoted(rest, tally)? } else { None },
+        quoted: if is_error(kind, v4) { quoted(message, tally)? } else { None },
     })
 }
 

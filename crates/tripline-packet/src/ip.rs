@@ -26,12 +26,11 @@ const MAX_EXTENSIONS: usize = 8;
 /// Ethernet fills an empty IPv6 packet up to 46 bytes.
 const IPV6_PADDING: usize = 6;
 
-/// What an IP packet carries.
+/// What an IP packet carries behind the headers that were read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Payload<'a> {
+pub(crate) struct Payload {
     pub(crate) protocol: u8,
-    pub(crate) rest: Extent<'a>,
-    /// Set for a piece of a larger datagram; `rest` is then that piece.
+    /// Set for a piece of a larger datagram.
     pub(crate) fragment: Option<Fragment>,
 }
 
@@ -39,7 +38,7 @@ pub(crate) struct Payload<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fragment {
     /// In bytes.
-    pub(crate) offset: usize,
+    pub(crate) offset: u16,
     /// Is this not the last piece?
     pub(crate) more: bool,
     pub(crate) id: u32,
@@ -47,12 +46,14 @@ pub(crate) struct Fragment {
 
 /// Reads an IPv4 header (RFC 791) into the draft.
 #[inline]
-pub(crate) fn ipv4<'a>(
-    packet: Extent<'a>,
+pub(crate) fn ipv4(
+    packet: &mut Extent<'_>,
     draft: &mut Packet,
     tally: &mut Tally,
-) -> Result<Payload<'a>, Unread> {
-    let (header, _) = packet.split::<20>(Malformed::Ipv4Truncated)?;
+) -> Result<Payload, Unread> {
+    let Some(header) = packet.data.first_chunk::<20>() else {
+        return Err(packet.short(20, Malformed::Ipv4Truncated));
+    };
     if header[0] >> 4 != 4 {
         return Err(Malformed::IpVersion.into());
     }
@@ -66,30 +67,30 @@ pub(crate) fn ipv4<'a>(
         len if len < header_len => return Err(Malformed::Ipv4TotalLength.into()),
         len => len,
     };
-    note_length(packet, total_len, tally);
+    note_length(*packet, total_len, tally);
     draft.src = v4_addr([header[12], header[13], header[14], header[15]]);
     draft.dst = v4_addr([header[16], header[17], header[18], header[19]]);
     draft.ttl = header[8];
     draft.ip_id = u16::from_be_bytes([header[4], header[5]]);
     let place = u16::from_be_bytes([header[6], header[7]]);
     draft.dont_fragment = place & 0x4000 != 0;
-    let rest = packet.first(total_len).skip(header_len, Malformed::Ipv4HeaderLength)?;
+    packet.limit(total_len);
+    packet.skip(header_len, Malformed::Ipv4HeaderLength)?;
     match v4_fragment(place, draft.ip_id) {
-        None => Ok(behind_v4(header[9], rest)),
-        fragment => Ok(Payload { protocol: header[9], rest, fragment }),
+        None => Ok(behind_v4(header[9], packet)),
+        fragment => Ok(Payload { protocol: header[9], fragment }),
     }
 }
 
 /// What follows an IPv4 header, through an authentication header.
 #[inline]
-pub(crate) fn behind_v4(protocol: u8, rest: Extent<'_>) -> Payload<'_> {
-    let as_it_is = (protocol, rest);
-    let (protocol, rest) = match protocol {
+pub(crate) fn behind_v4(protocol: u8, rest: &mut Extent<'_>) -> Payload {
+    let protocol = match protocol {
         // One that cannot be read may be a try whether the protocol is answered.
-        protocol::AUTHENTICATION => authentication(rest).unwrap_or(as_it_is),
-        _ => as_it_is,
+        protocol::AUTHENTICATION => authentication(rest).unwrap_or(protocol),
+        other => other,
     };
-    Payload { protocol, rest, fragment: None }
+    Payload { protocol, fragment: None }
 }
 
 #[inline]
@@ -102,7 +103,7 @@ fn v4_fragment(place: u16, id: u16) -> Option<Fragment> {
     const MORE: u16 = 0x2000;
     const OFFSET: u16 = 0x1fff;
     (place & (MORE | OFFSET) != 0).then(|| Fragment {
-        offset: usize::from(place & OFFSET) * 8,
+        offset: (place & OFFSET) * 8,
         more: place & MORE != 0,
         id: id.into(),
     })
@@ -119,12 +120,12 @@ fn note_length(packet: Extent<'_>, claimed: usize, tally: &mut Tally) {
 
 /// Reads an IPv6 header (RFC 8200) and its extension headers into the draft.
 #[inline]
-pub(crate) fn ipv6<'a>(
-    packet: Extent<'a>,
+pub(crate) fn ipv6(
+    packet: &mut Extent<'_>,
     draft: &mut Packet,
     tally: &mut Tally,
-) -> Result<Payload<'a>, Unread> {
-    let (header, rest) = packet.split::<40>(Malformed::Ipv6Truncated)?;
+) -> Result<Payload, Unread> {
+    let header = packet.take::<40>(Malformed::Ipv6Truncated)?;
     if header[0] >> 4 != 6 {
         return Err(Malformed::IpVersion.into());
     }
@@ -135,11 +136,12 @@ pub(crate) fn ipv6<'a>(
     draft.dont_fragment = false;
     let payload_len = match usize::from(u16::from_be_bytes([header[4], header[5]])) {
         // A jumbogram (RFC 2675) or segmentation offload, unless it is just padding.
-        0 if rest.len > IPV6_PADDING => rest.len,
+        0 if packet.len > IPV6_PADDING => packet.len,
         len => len,
     };
-    note_length(rest, payload_len, tally);
-    extensions(header[6], rest.first(payload_len))
+    note_length(*packet, payload_len, tally);
+    packet.limit(payload_len);
+    extensions(header[6], packet)
 }
 
 /// The IPv6 address at an offset; `None` for an IPv4-mapped one. Those never belong on a wire
@@ -153,22 +155,22 @@ pub(crate) fn v6_addr(header: &[u8], at: usize) -> Option<Addr> {
 
 /// Walks IPv6 extension headers up to the transport, a fragment or something unknown.
 #[inline]
-pub(crate) fn extensions(mut next: u8, mut rest: Extent<'_>) -> Result<Payload<'_>, Unread> {
+pub(crate) fn extensions(mut next: u8, rest: &mut Extent<'_>) -> Result<Payload, Unread> {
     for _ in 0..MAX_EXTENSIONS {
         // A header that is announced but has no byte: a probe for the protocol number itself.
         let ends = rest.len == 0 && rest.tail != Tail::Partial;
         match next {
             _ if ends => break,
             protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION => {
-                (next, rest) = extension(rest)?;
+                next = extension(rest)?;
             }
-            protocol::AUTHENTICATION => (next, rest) = authentication(rest)?,
+            protocol::AUTHENTICATION => next = authentication(rest)?,
             protocol::FRAGMENT => {
-                let (header, behind) = rest.split::<8>(Malformed::ExtensionLength)?;
-                (next, rest) = (header[0], behind);
+                let header = rest.take::<8>(Malformed::ExtensionLength)?;
+                next = header[0];
                 let fragment = v6_fragment(header);
                 if fragment.is_some() {
-                    return Ok(Payload { protocol: next, rest, fragment });
+                    return Ok(Payload { protocol: next, fragment });
                 }
             }
             _ => break,
@@ -177,7 +179,7 @@ pub(crate) fn extensions(mut next: u8, mut rest: Extent<'_>) -> Result<Payload<'
     if is_extension(next) && rest.len > 0 {
         return Err(Malformed::ExtensionHeaders.into());
     }
-    Ok(Payload { protocol: next, rest, fragment: None })
+    Ok(Payload { protocol: next, fragment: None })
 }
 
 /// `None` for an "atomic" fragment, which is whole (RFC 6946).
@@ -185,7 +187,7 @@ fn v6_fragment(header: &[u8; 8]) -> Option<Fragment> {
     let place = u16::from_be_bytes([header[2], header[3]]);
     let more = place & 1 != 0;
     (place & 0xfff8 != 0 || more).then(|| Fragment {
-        offset: usize::from(place & 0xfff8),
+        offset: place & 0xfff8,
         more,
         id: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
     })
@@ -204,20 +206,25 @@ const fn is_extension(next: u8) -> bool {
 
 /// Hop-by-hop, routing and destination options share their form: next header, length in units of
 /// 8 bytes without the first 8.
-fn extension(rest: Extent<'_>) -> Result<(u8, Extent<'_>), Unread> {
-    let (header, _) = rest.split::<2>(Malformed::ExtensionLength)?;
-    let behind = rest.skip((usize::from(header[1]) + 1) * 8, Malformed::ExtensionLength)?;
-    Ok((header[0], behind))
+fn extension(rest: &mut Extent<'_>) -> Result<u8, Unread> {
+    let Some(&[next, units]) = rest.data.first_chunk::<2>() else {
+        return Err(rest.short(2, Malformed::ExtensionLength));
+    };
+    rest.skip((usize::from(units) + 1) * 8, Malformed::ExtensionLength)?;
+    Ok(next)
 }
 
-/// RFC 4302: length in units of 4 bytes without the first 8; at least the 12 fixed bytes.
-fn authentication(rest: Extent<'_>) -> Result<(u8, Extent<'_>), Unread> {
-    let (header, _) = rest.split::<2>(Malformed::ExtensionLength)?;
-    if header[1] < 1 {
+/// RFC 4302: length in units of 4 bytes without the first 8; at least the 12 fixed bytes. Nothing is
+/// taken if it cannot be read.
+fn authentication(rest: &mut Extent<'_>) -> Result<u8, Unread> {
+    let Some(&[next, units]) = rest.data.first_chunk::<2>() else {
+        return Err(rest.short(2, Malformed::ExtensionLength));
+    };
+    if units < 1 {
         return Err(Malformed::ExtensionLength.into());
     }
-    let behind = rest.skip((usize::from(header[1]) + 2) * 4, Malformed::ExtensionLength)?;
-    Ok((header[0], behind))
+    rest.skip((usize::from(units) + 2) * 4, Malformed::ExtensionLength)?;
+    Ok(next)
 }
 
 /// The transport of a packet that an ICMP error quotes, of which rarely more than the beginning is
@@ -263,14 +270,14 @@ fn quote_v6(data: &[u8]) -> Option<Quote<'_>> {
     Some(Quote { src: v6_addr(header, 8)?, dst: v6_addr(header, 24)?, protocol, transport })
 }
 
-fn quoted_transport<'a>(next: u8, rest: Extent<'a>) -> (u8, &'a [u8]) {
-    let at_end = |payload: Payload<'a>| match payload.fragment {
-        // The options for the destination of the whole may follow in the first piece.
-        Some(Fragment { offset: 0, .. }) => extensions(payload.protocol, payload.rest),
-        _ => Ok(payload),
-    };
-    match extensions(next, rest).and_then(at_end) {
-        Ok(Payload { protocol, rest, fragment: None }) => (protocol, rest.data),
+fn quoted_transport(next: u8, mut rest: Extent<'_>) -> (u8, &[u8]) {
+    let mut payload = extensions(next, &mut rest);
+    // The options for the destination of the whole may follow in the first piece.
+    if let Ok(Payload { protocol, fragment: Some(Fragment { offset: 0, .. }) }) = payload {
+        payload = extensions(protocol, &mut rest);
+    }
+    match payload {
+        Ok(Payload { protocol, fragment: None }) => (protocol, rest.data),
         Ok(payload) => (payload.protocol, &[]),
         Err(_) => (next, &[]),
     }

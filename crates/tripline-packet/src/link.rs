@@ -12,8 +12,8 @@ pub(crate) enum Network {
     Arp,
 }
 
-/// The network layer and its bytes.
-pub(crate) type Opened<'a> = Result<(Network, Extent<'a>), Unread>;
+/// What a link header leads to; the extent stands behind the header then.
+pub(crate) type Opened = Result<Network, Unread>;
 
 /// VLAN tags and LLC headers of one frame. Two tags are common, three exist.
 const MAX_TAGS: usize = 8;
@@ -41,7 +41,7 @@ const ARPHRD_UNREAD: [u16; 4] = [801, 802, 803, 824];
 
 /// Opens the link header of a captured frame.
 #[inline]
-pub(crate) fn open<'a>(link: LinkType, frame: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
+pub(crate) fn open(link: LinkType, frame: &mut Extent<'_>, draft: &mut Packet) -> Opened {
     match link {
         LinkType::Ethernet => ethernet(frame, draft),
         LinkType::Null => null(frame),
@@ -56,28 +56,28 @@ pub(crate) fn open<'a>(link: LinkType, frame: Extent<'a>, draft: &mut Packet) ->
 
 /// An Ethernet frame, also one inside a tunnel.
 #[inline]
-pub(crate) fn ethernet<'a>(frame: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
-    let (header, rest) = frame.split::<14>(Malformed::TruncatedLink)?;
+pub(crate) fn ethernet(frame: &mut Extent<'_>, draft: &mut Packet) -> Opened {
+    let header = frame.take::<14>(Malformed::TruncatedLink)?;
     let [dst, .., _, _, _, _, _, _, _, _, _, kind_high, kind_low] = header;
     draft.link_multicast = dst & 1 != 0;
     draft.src_mac.copy_from_slice(&header[6..12]);
     match u16::from_be_bytes([*kind_high, *kind_low]) {
-        IPV4 => Ok((Network::Ipv4, rest)),
-        other => ether_payload(other, rest),
+        IPV4 => Ok(Network::Ipv4),
+        other => ether_payload(other, frame),
     }
 }
 
 /// What an `EtherType` announces, through VLAN tags, LLC, MPLS and `PPPoE`.
-pub(crate) fn ether_payload(mut kind: u16, mut rest: Extent<'_>) -> Opened<'_> {
+pub(crate) fn ether_payload(mut kind: u16, rest: &mut Extent<'_>) -> Opened {
     // A loop, not a recursion: each turn takes bytes, and their number is limited.
     for _ in 0..=MAX_TAGS {
         match kind {
-            IPV4 => return Ok((Network::Ipv4, rest)),
-            IPV6 => return Ok((Network::Ipv6, rest)),
-            ARP => return Ok((Network::Arp, rest)),
-            CUSTOMER_TAG | SERVICE_TAG => (kind, rest) = vlan(rest)?,
-            _ if OLD_QINQ.contains(&kind) => (kind, rest) = vlan(rest)?,
-            0..=MAX_802_3_LENGTH => (kind, rest) = llc(rest)?,
+            IPV4 => return Ok(Network::Ipv4),
+            IPV6 => return Ok(Network::Ipv6),
+            ARP => return Ok(Network::Arp),
+            CUSTOMER_TAG | SERVICE_TAG => kind = vlan(rest)?,
+            _ if OLD_QINQ.contains(&kind) => kind = vlan(rest)?,
+            0..=MAX_802_3_LENGTH => kind = llc(rest)?,
             _ if MPLS.contains(&kind) => return mpls(rest),
             PPPOE_SESSION => return pppoe(rest),
             PPPOE_DISCOVERY => return Err(Skipped::PppoeDiscovery.into()),
@@ -87,21 +87,21 @@ pub(crate) fn ether_payload(mut kind: u16, mut rest: Extent<'_>) -> Opened<'_> {
     Err(Malformed::LinkTags.into())
 }
 
-fn vlan(rest: Extent<'_>) -> Result<(u16, Extent<'_>), Unread> {
-    let (tag, rest) = rest.split::<4>(Malformed::TruncatedLink)?;
-    Ok((u16::from_be_bytes([tag[2], tag[3]]), rest))
+fn vlan(rest: &mut Extent<'_>) -> Result<u16, Unread> {
+    let tag = rest.take::<4>(Malformed::TruncatedLink)?;
+    Ok(u16::from_be_bytes([tag[2], tag[3]]))
 }
 
 /// IEEE 802.2 LLC, of which only IP (SAP 6) and SNAP with an `EtherType` (RFC 1042) are read.
-fn llc(rest: Extent<'_>) -> Result<(u16, Extent<'_>), Unread> {
-    let (header, behind) = rest.split::<3>(Malformed::TruncatedLink)?;
+fn llc(rest: &mut Extent<'_>) -> Result<u16, Unread> {
+    let header = rest.take::<3>(Malformed::TruncatedLink)?;
     match header {
-        [0x06, 0x06, 0x03] => Ok((IPV4, behind)),
+        [0x06, 0x06, 0x03] => Ok(IPV4),
         [0xaa, 0xaa, 0x03] => {
-            let (snap, behind) = behind.split::<5>(Malformed::TruncatedLink)?;
+            let snap = rest.take::<5>(Malformed::TruncatedLink)?;
             match snap {
                 // The second organisation code is that of bridges (IEEE 802.1H).
-                [0, 0, 0 | 0xf8, high, low] => Ok((u16::from_be_bytes([*high, *low]), behind)),
+                [0, 0, 0 | 0xf8, high, low] => Ok(u16::from_be_bytes([*high, *low])),
                 _ => Err(Skipped::Llc.into()),
             }
         }
@@ -110,10 +110,9 @@ fn llc(rest: Extent<'_>) -> Result<(u16, Extent<'_>), Unread> {
 }
 
 /// MPLS label stack (RFC 3032); the payload tells itself by its IP version.
-fn mpls(mut rest: Extent<'_>) -> Opened<'_> {
+fn mpls(rest: &mut Extent<'_>) -> Opened {
     for _ in 0..MAX_LABELS {
-        let (label, behind) = rest.split::<4>(Malformed::TruncatedLink)?;
-        rest = behind;
+        let label = rest.take::<4>(Malformed::TruncatedLink)?;
         if label[2] & 1 != 0 {
             return by_version(rest, Skipped::MplsPayload.into());
         }
@@ -122,8 +121,8 @@ fn mpls(mut rest: Extent<'_>) -> Opened<'_> {
 }
 
 /// `PPPoE` (RFC 2516). Its length field is not looked at: IP tells its own.
-fn pppoe(rest: Extent<'_>) -> Opened<'_> {
-    let (header, rest) = rest.split::<6>(Malformed::TruncatedLink)?;
+fn pppoe(rest: &mut Extent<'_>) -> Opened {
+    let header = rest.take::<6>(Malformed::TruncatedLink)?;
     match header {
         [0x11, 0, ..] => ppp(rest),
         // PADI, PADO, PADR, PADS, PADT: seen here only when the link type is PPPoE itself.
@@ -133,11 +132,11 @@ fn pppoe(rest: Extent<'_>) -> Opened<'_> {
 }
 
 /// A serial link: PPP, or Cisco's HDLC with an `EtherType`, told apart by the address byte.
-fn hdlc(frame: Extent<'_>) -> Opened<'_> {
+fn hdlc(frame: &mut Extent<'_>) -> Opened {
     match frame.data {
         [0x0f | 0x8f, 0, ..] => {
-            let (header, rest) = frame.split::<4>(Malformed::TruncatedLink)?;
-            ether_payload(u16::from_be_bytes([header[2], header[3]]), rest)
+            let header = frame.take::<4>(Malformed::TruncatedLink)?;
+            ether_payload(u16::from_be_bytes([header[2], header[3]]), frame)
         }
         _ => ppp(frame),
     }
@@ -145,34 +144,33 @@ fn hdlc(frame: Extent<'_>) -> Opened<'_> {
 
 /// PPP (RFC 1661): the address and control bytes of RFC 1662 and the first byte of the protocol
 /// may be left out where both ends agreed on it.
-pub(crate) fn ppp(frame: Extent<'_>) -> Opened<'_> {
-    let rest = match frame.data {
-        [0xff, 0x03, ..] => frame.skip(2, Malformed::TruncatedLink)?,
-        _ => frame,
-    };
-    let (&[first], behind) = rest.split::<1>(Malformed::TruncatedLink)?;
-    let (protocol, rest) = if first & 1 == 1 {
-        (u16::from(first), behind)
+pub(crate) fn ppp(frame: &mut Extent<'_>) -> Opened {
+    if let [0xff, 0x03, ..] = frame.data {
+        frame.skip(2, Malformed::TruncatedLink)?;
+    }
+    let &[first] = frame.take::<1>(Malformed::TruncatedLink)?;
+    let protocol = if first & 1 == 1 {
+        u16::from(first)
     } else {
-        let (field, behind) = rest.split::<2>(Malformed::TruncatedLink)?;
-        (u16::from_be_bytes(*field), behind)
+        let &[second] = frame.take::<1>(Malformed::TruncatedLink)?;
+        u16::from_be_bytes([first, second])
     };
     match protocol {
-        0x0021 => Ok((Network::Ipv4, rest)),
-        0x0057 => Ok((Network::Ipv6, rest)),
-        0x0281 | 0x0283 => mpls(rest),
+        0x0021 => Ok(Network::Ipv4),
+        0x0057 => Ok(Network::Ipv6),
+        0x0281 | 0x0283 => mpls(frame),
         _ => Err(Skipped::PppControl.into()),
     }
 }
 
-fn raw_ip(frame: Extent<'_>) -> Opened<'_> {
+fn raw_ip(frame: &mut Extent<'_>) -> Opened {
     by_version(frame, Malformed::IpVersion.into())
 }
 
-fn by_version(rest: Extent<'_>, neither: Unread) -> Opened<'_> {
+fn by_version(rest: &mut Extent<'_>, neither: Unread) -> Opened {
     match rest.data.first().map(|byte| byte >> 4) {
-        Some(4) => Ok((Network::Ipv4, rest)),
-        Some(6) => Ok((Network::Ipv6, rest)),
+        Some(4) => Ok(Network::Ipv4),
+        Some(6) => Ok(Network::Ipv6),
         Some(_) => Err(neither),
         None => Err(rest.short(1, Malformed::TruncatedLink)),
     }
@@ -180,35 +178,35 @@ fn by_version(rest: Extent<'_>, neither: Unread) -> Opened<'_> {
 
 /// BSD loopback. The family is in the byte order of the capturing host (`OpenBSD`: network order),
 /// and `AF_INET6` has a number of its own on nearly every system.
-fn null(frame: Extent<'_>) -> Opened<'_> {
-    let (field, rest) = frame.split::<4>(Malformed::TruncatedLink)?;
+fn null(frame: &mut Extent<'_>) -> Opened {
+    let field = frame.take::<4>(Malformed::TruncatedLink)?;
     let family = match u32::from_le_bytes(*field) {
         little @ 0..=0xffff => little,
         _ => u32::from_be_bytes(*field),
     };
     match family {
-        2 => Ok((Network::Ipv4, rest)),
+        2 => Ok(Network::Ipv4),
         // Linux 10, Windows 23, NetBSD and OpenBSD 24, FreeBSD 28, Darwin 30.
-        10 | 23 | 24 | 28 | 30 => Ok((Network::Ipv6, rest)),
+        10 | 23 | 24 | 28 | 30 => Ok(Network::Ipv6),
         _ => Err(Skipped::AddressFamily.into()),
     }
 }
 
 /// Linux cooked v1: packet type, hardware type, address length, address (8), protocol.
-fn cooked_v1<'a>(frame: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
-    let (header, rest) = frame.split::<16>(Malformed::TruncatedLink)?;
+fn cooked_v1(frame: &mut Extent<'_>, draft: &mut Packet) -> Opened {
+    let header = frame.take::<16>(Malformed::TruncatedLink)?;
     let field = |at: usize| be16(header, at).unwrap_or(0);
     cooked(draft, field(0), field(2), field(4), &header[6..12]);
-    cooked_payload(field(2), field(14), rest)
+    cooked_payload(field(2), field(14), frame)
 }
 
 /// Linux cooked v2: protocol, reserved (2), interface (4), hardware type, packet type and address
 /// length in a byte each, address (8).
-fn cooked_v2<'a>(frame: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
-    let (header, rest) = frame.split::<20>(Malformed::TruncatedLink)?;
+fn cooked_v2(frame: &mut Extent<'_>, draft: &mut Packet) -> Opened {
+    let header = frame.take::<20>(Malformed::TruncatedLink)?;
     let field = |at: usize| be16(header, at).unwrap_or(0);
     cooked(draft, header[10].into(), field(8), header[11].into(), &header[12..18]);
-    cooked_payload(field(8), field(0), rest)
+    cooked_payload(field(8), field(0), frame)
 }
 
 fn cooked(draft: &mut Packet, sent_to: u16, hardware: u16, addr_len: u16, addr: &[u8]) {
@@ -220,7 +218,7 @@ fn cooked(draft: &mut Packet, sent_to: u16, hardware: u16, addr_len: u16, addr: 
     }
 }
 
-fn cooked_payload(hardware: u16, protocol: u16, rest: Extent<'_>) -> Opened<'_> {
+fn cooked_payload(hardware: u16, protocol: u16, rest: &mut Extent<'_>) -> Opened {
     /// `ETH_P_802_2`: the capturing host saw a length instead of an `EtherType`.
     const LLC: u16 = 0x0004;
     if ARPHRD_UNREAD.contains(&hardware) {

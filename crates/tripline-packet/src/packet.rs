@@ -40,6 +40,25 @@ pub struct Packet {
     pub hint: Hint,
 }
 
+impl Packet {
+    /// A packet of which nothing is known, for [`crate::Decoder::decode_into`] to write over.
+    pub const EMPTY: Self = Self {
+        time: Timestamp::EPOCH,
+        src: Addr::UNSPECIFIED,
+        dst: Addr::UNSPECIFIED,
+        wire_len: 0,
+        ttl: 0,
+        dont_fragment: false,
+        ip_id: 0,
+        tunnel_depth: 0,
+        reassembled: false,
+        src_mac: [0; 6],
+        link_multicast: false,
+        body: Body::Other { protocol: 0 },
+        hint: Hint::None,
+    };
+}
+
 /// The layer above IP (or ARP, which stands beside it).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Body {

@@ -63,18 +63,19 @@ fn cut_tcp_header(segment: Extent<'_>) -> Result<[u8; TCP_HEADER], Unread> {
 
 /// Reads a UDP header (RFC 768); `is_response` is left to whoever reads the payload.
 #[inline]
-pub(crate) fn udp(datagram: Extent<'_>) -> Result<Udp, Unread> {
-    let (header, payload) = datagram.split::<UDP_HEADER>(Malformed::UdpTruncated)?;
+pub(crate) fn udp(mut datagram: Extent<'_>) -> Result<Udp, Unread> {
+    let whole = datagram;
+    let header = datagram.take::<UDP_HEADER>(Malformed::UdpTruncated)?;
     let len = usize::from(u16::from_be_bytes([header[4], header[5]]));
     // Zero stands for more than the field can say (RFC 2675).
-    let is_jumbo = len == 0 && datagram.len > usize::from(u16::MAX);
-    if (len < UDP_HEADER && !is_jumbo) || datagram.is_exceeded_by(len) {
+    let is_jumbo = len == 0 && whole.len > usize::from(u16::MAX);
+    if (len < UDP_HEADER && !is_jumbo) || whole.is_exceeded_by(len) {
         return Err(Malformed::UdpLength.into());
     }
-    let payload_len = match datagram.tail {
+    let payload_len = match whole.tail {
         // Of a fragmented datagram only this header knows the length.
         Tail::Partial => len.saturating_sub(UDP_HEADER),
-        Tail::Whole | Tail::Cut => payload.len,
+        Tail::Whole | Tail::Cut => datagram.len,
     };
     Ok(Udp {
         src_port: u16::from_be_bytes([header[0], header[1]]),
@@ -85,19 +86,19 @@ pub(crate) fn udp(datagram: Extent<'_>) -> Result<Udp, Unread> {
 }
 
 /// Reads an SCTP common header and the first chunk (RFC 9260 section 3).
-pub(crate) fn sctp(packet: Extent<'_>) -> Result<Sctp, Unread> {
+pub(crate) fn sctp(mut packet: Extent<'_>) -> Result<Sctp, Unread> {
     const INIT: u8 = 1;
     const INIT_ACK: u8 = 2;
     /// An INIT chunk without parameters.
     const INIT_LEN: usize = 20;
-    let (header, rest) = packet.split::<SCTP_USEFUL>(Malformed::SctpTruncated)?;
+    let header = packet.take::<SCTP_USEFUL>(Malformed::SctpTruncated)?;
     let kind = header[12];
     let chunk_len = usize::from(u16::from_be_bytes([header[14], header[15]]));
     let least = match kind {
         INIT | INIT_ACK => INIT_LEN,
         _ => 4,
     };
-    if chunk_len < least || packet.is_exceeded_by(SCTP_USEFUL - 4 + chunk_len) {
+    if chunk_len < least || packet.is_exceeded_by(chunk_len - 4) {
         return Err(Malformed::SctpChunk.into());
     }
     let mut sctp = Sctp {
@@ -109,7 +110,7 @@ pub(crate) fn sctp(packet: Extent<'_>) -> Result<Sctp, Unread> {
         init_tsn: 0,
     };
     // Initiate tag, window, stream counts, initial TSN; a cut capture may lack them.
-    if let (INIT | INIT_ACK, Some(init)) = (kind, rest.data.first_chunk::<16>()) {
+    if let (INIT | INIT_ACK, Some(init)) = (kind, packet.data.first_chunk::<16>()) {
         sctp.init_tag = u32::from_be_bytes([init[0], init[1], init[2], init[3]]);
         sctp.init_tsn = u32::from_be_bytes([init[12], init[13], init[14], init[15]]);
     }

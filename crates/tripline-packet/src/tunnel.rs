@@ -29,20 +29,20 @@ const ACKNOWLEDGEMENT: u16 = 0x0080;
 const VERSION: u16 = 0x0007;
 
 /// What a GRE packet carries.
-pub(crate) fn gre<'a>(packet: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
-    let (header, rest) = packet.split::<4>(Malformed::GreHeader)?;
+pub(crate) fn gre(packet: &mut Extent<'_>, draft: &mut Packet) -> Opened {
+    let header = packet.take::<4>(Malformed::GreHeader)?;
     let flags = u16::from_be_bytes([header[0], header[1]]);
     let kind = u16::from_be_bytes([header[2], header[3]]);
     match flags & VERSION {
-        0 if flags & SOURCE_ROUTES == 0 => gre_v0(flags, kind, rest, draft),
-        1 if kind == PPP && flags & KEY != 0 => gre_pptp(flags, rest),
+        0 if flags & SOURCE_ROUTES == 0 => gre_v0(flags, kind, packet, draft),
+        1 if kind == PPP && flags & KEY != 0 => gre_pptp(flags, packet),
         _ => Err(Malformed::GreHeader.into()),
     }
 }
 
-fn gre_v0<'a>(flags: u16, kind: u16, rest: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
+fn gre_v0(flags: u16, kind: u16, rest: &mut Extent<'_>, draft: &mut Packet) -> Opened {
     let fields = (flags & (CHECKSUM | KEY | SEQUENCE)).count_ones() as usize;
-    let rest = rest.skip(4 * fields, Malformed::GreHeader)?;
+    rest.skip(4 * fields, Malformed::GreHeader)?;
     match kind {
         ETHERNET => link::ethernet(rest, draft),
         PPP => link::ppp(rest),
@@ -54,8 +54,8 @@ fn gre_v0<'a>(flags: u16, kind: u16, rest: Extent<'a>, draft: &mut Packet) -> Op
 }
 
 /// ERSPAN type II: version (1) and VLAN, flags and session, reserved and index.
-fn erspan_v2<'a>(rest: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
-    let (header, rest) = rest.split::<8>(Malformed::ErspanHeader)?;
+fn erspan_v2(rest: &mut Extent<'_>, draft: &mut Packet) -> Opened {
+    let header = rest.take::<8>(Malformed::ErspanHeader)?;
     if header[0] >> 4 != 1 {
         return Err(Malformed::ErspanHeader.into());
     }
@@ -63,33 +63,37 @@ fn erspan_v2<'a>(rest: Extent<'a>, draft: &mut Packet) -> Opened<'a> {
 }
 
 /// The enhanced GRE of PPTP (RFC 2637); the key holds the length of the payload and the call.
-fn gre_pptp(flags: u16, rest: Extent<'_>) -> Opened<'_> {
-    let (key, rest) = rest.split::<4>(Malformed::GreHeader)?;
+fn gre_pptp(flags: u16, rest: &mut Extent<'_>) -> Opened {
+    let key = rest.take::<4>(Malformed::GreHeader)?;
     let fields = (flags & (SEQUENCE | ACKNOWLEDGEMENT)).count_ones() as usize;
-    let rest = rest.skip(4 * fields, Malformed::GreHeader)?;
+    rest.skip(4 * fields, Malformed::GreHeader)?;
     let payload_len = usize::from(u16::from_be_bytes([key[0], key[1]]));
     if rest.is_exceeded_by(payload_len) {
         return Err(Malformed::GreHeader.into());
     }
-    link::ppp(rest.first(payload_len))
+    rest.limit(payload_len);
+    link::ppp(rest)
 }
 
 /// What a VXLAN datagram carries; `None` if the header is not one, which leaves plain UDP.
 ///
 /// The rules are stricter than a receiver's (reserved bits must be as the RFC tells senders),
 /// because here a wrong guess would hide a probe of the port.
-pub(crate) fn vxlan<'a>(payload: Extent<'a>, draft: &mut Packet) -> Option<Opened<'a>> {
+pub(crate) fn vxlan(payload: &mut Extent<'_>, draft: &mut Packet) -> Option<Opened> {
     /// The network identifier is valid.
     const VALID: u8 = 0x08;
     /// The same with a group policy in the reserved bits (draft-smith-vxlan-group-policy).
     const VALID_WITH_POLICY: u8 = 0x88;
     let (header, _) = payload.data.split_first_chunk::<8>()?;
     let is_vxlan = matches!(header, [VALID, 0, 0, 0, .., 0] | [VALID_WITH_POLICY, .., 0]);
-    is_vxlan.then(|| link::ethernet(payload.skip(8, Malformed::TruncatedLink)?, draft))
+    is_vxlan.then(|| {
+        payload.skip(8, Malformed::TruncatedLink)?;
+        link::ethernet(payload, draft)
+    })
 }
 
 /// What a GENEVE datagram carries; `None` if the header is not one, which leaves plain UDP.
-pub(crate) fn geneve<'a>(payload: Extent<'a>, draft: &mut Packet) -> Option<Opened<'a>> {
+pub(crate) fn geneve(payload: &mut Extent<'_>, draft: &mut Packet) -> Option<Opened> {
     let (header, _) = payload.data.split_first_chunk::<8>()?;
     let version = header[0] >> 6;
     let reserved = header[1] & 0x3f | header[7];
@@ -101,10 +105,10 @@ pub(crate) fn geneve<'a>(payload: Extent<'a>, draft: &mut Packet) -> Option<Open
     let is_known = kind == ETHERNET || matches!(kind, 0x0800 | 0x86dd);
     let is_there = !payload.is_exceeded_by(8 + options_len);
     (is_known && is_there).then(|| {
-        let inner = payload.skip(8 + options_len, Malformed::TruncatedLink)?;
+        payload.skip(8 + options_len, Malformed::TruncatedLink)?;
         match kind {
-            ETHERNET => link::ethernet(inner, draft),
-            _ => link::ether_payload(kind, inner),
+            ETHERNET => link::ethernet(payload, draft),
+            _ => link::ether_payload(kind, payload),
         }
     })
 }

@@ -29,6 +29,7 @@ impl Captures {
 }
 
 impl FrameSource for Captures {
+    #[inline]
     fn next_frame(&mut self) -> Option<Result<Frame<'_>>> {
         let frame = self.0.next_frame()?;
         Some(frame.map_err(anyhow::Error::from))

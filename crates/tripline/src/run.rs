@@ -74,8 +74,8 @@ const FRAMES_PER_KEY: u64 = 1_024;
 ///
 /// # Errors
 /// The sink cannot take an event. Trouble with the input is no error: see [`Finished::troubles`].
-pub fn run(
-    source: &mut dyn FrameSource,
+pub fn run<S: FrameSource>(
+    source: &mut S,
     mut settings: Settings,
     sink: &mut dyn Sink,
     watch: &mut dyn Watch,
@@ -96,7 +96,8 @@ pub fn run(
         alerts += drain(&mut engine, sink)?;
     }
     drop(sample);
-    while let Some(packet) = intake.next(sink)? {
+    let mut packet = Packet::EMPTY;
+    while intake.next(&mut packet, sink)? {
         engine.handle(&packet);
         alerts += drain(&mut engine, sink)?;
     }
@@ -155,8 +156,8 @@ fn notice(name: &str, time: Option<Timestamp>, message: String) -> Event {
 }
 
 /// Frames become packets here, and everything that does not is counted.
-struct Intake<'a> {
-    source: &'a mut dyn FrameSource,
+struct Intake<'a, S> {
+    source: &'a mut S,
     watch: &'a mut dyn Watch,
     decoder: Decoder,
     hasher: SipHasher13,
@@ -166,8 +167,8 @@ struct Intake<'a> {
     now: Option<Timestamp>,
 }
 
-impl<'a> Intake<'a> {
-    fn new(source: &'a mut dyn FrameSource, watch: &'a mut dyn Watch) -> Self {
+impl<'a, S: FrameSource> Intake<'a, S> {
+    fn new(source: &'a mut S, watch: &'a mut dyn Watch) -> Self {
         Self {
             source,
             watch,
@@ -188,10 +189,8 @@ impl<'a> Intake<'a> {
     ) -> Result<(Vec<Packet>, Option<InferredHome>)> {
         let mut sample = Vec::new();
         let mut inference = HomeInference::default();
-        while sample.len() < wanted {
-            let Some(packet) = self.next(sink)? else {
-                break;
-            };
+        let mut packet = Packet::EMPTY;
+        while sample.len() < wanted && self.next(&mut packet, sink)? {
             if infer {
                 inference.observe(&packet);
             }
@@ -210,14 +209,15 @@ impl<'a> Intake<'a> {
         [hash.h1, hash.h2]
     }
 
-    /// The next packet; frames that are none are counted, trouble is told.
-    fn next(&mut self, sink: &mut dyn Sink) -> Result<Option<Packet>> {
+    /// Reads the next packet; `false` at the end. Frames that are none are counted, trouble is told.
+    #[inline]
+    fn next(&mut self, packet: &mut Packet, sink: &mut dyn Sink) -> Result<bool> {
         loop {
             if self.frames.is_multiple_of(FRAMES_PER_REPORT) {
                 self.watch.position(self.source.position());
             }
             let frame = match self.source.next_frame() {
-                None => return Ok(None),
+                None => return Ok(false),
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => {
                     self.troubles += 1;
@@ -235,8 +235,8 @@ impl<'a> Intake<'a> {
             self.frames += 1;
             self.now = Some(frame.time);
             // The decoder counts what it does not understand.
-            if let Ok(Some(packet)) = self.decoder.decode(&frame) {
-                return Ok(Some(packet));
+            if let Ok(true) = self.decoder.decode_into(&frame, packet) {
+                return Ok(true);
             }
         }
     }

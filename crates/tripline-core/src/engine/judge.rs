@@ -49,15 +49,22 @@ const REVOKE_SECONDS: u64 = 3_600;
 impl Engine {
     pub(super) fn judge(&mut self, signal: Signal) {
         match signal {
-            Signal::Opened { source, .. } => self.inventory.alive(source, self.now),
+            Signal::Opened { source, .. } => self.alive(source),
             Signal::Attempt(attempt) => self.attempt(&attempt),
             Signal::Revised { attempt, from } => self.revised(&attempt, from),
             Signal::Answered { service, client } => self.answered(service, client),
-            Signal::Alive { host } => self.inventory.alive(host, self.now),
+            Signal::Alive { host } => self.alive(host),
             Signal::Proven { source, by } => self.proven(source, by),
             Signal::Session { source, service } => self.session(source, service),
             Signal::Backscatter { from, to, port } => self.unasked(from, to, port),
             Signal::Decoy { one, other } => self.decoy(one, other),
+        }
+    }
+
+    /// A host gave a sign of life. What lives outside is nothing that the inventory could know.
+    fn alive(&mut self, host: Addr) {
+        if self.home.is_empty() || self.home.contains(host) {
+            self.inventory.alive(host, self.now);
         }
     }
 
@@ -67,7 +74,7 @@ impl Engine {
             return;
         }
         if matches!(outcome, Outcome::Refused) {
-            self.inventory.alive(service.host, self.now);
+            self.alive(service.host);
         }
         if service.protocol.has_ports()
             && self.floods.count(service, outcome == Outcome::Established, self.now)
@@ -390,7 +397,7 @@ impl Engine {
     /// A service answers: it is offered, and what it gave as evidence while it was thought closed
     /// is taken back.
     fn answered(&mut self, service: Service, client: Addr) {
-        self.inventory.alive(service.host, self.now);
+        self.alive(service.host);
         let accused = self.inventory.answered(service, client, self.now);
         for source in accused {
             self.revoke(source, service);

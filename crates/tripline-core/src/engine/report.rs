@@ -96,6 +96,10 @@ impl Engine {
         let Some(entry) = self.catalog.probe(step.service.protocol, step.service.port) else {
             return;
         };
+        if self.probes.is_full() {
+            self.probes.suppress();
+            return;
+        }
         let incident = self.incidents.get(&Subject::Source(self.leader(source)));
         let is_catch_all = entry.ports.is_empty() && entry.names.is_empty();
         if incident.is_some() && is_catch_all {

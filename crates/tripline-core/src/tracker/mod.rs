@@ -168,9 +168,10 @@ impl Tracker {
         }
     }
 
-    /// Takes what was learned since the last call.
+    /// Takes what was learned since the last call; `into` is empty and lends its memory.
     pub(crate) fn take_signals(&mut self, into: &mut Vec<Signal>) {
-        into.append(&mut self.signals);
+        debug_assert!(into.is_empty());
+        std::mem::swap(into, &mut self.signals);
     }
 
     pub(crate) fn has_signals(&self) -> bool {

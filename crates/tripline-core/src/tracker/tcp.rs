@@ -63,13 +63,12 @@ impl Tracker {
         tcp: &Tcp,
         now: Timestamp,
     ) {
+        let segment = segment(tcp.flags);
+        if segment == Segment::Within && self.flows.flow(id).state == State::Open {
+            return self.in_session(id, from_origin, tcp, now);
+        }
         let flow = *self.flows.flow(id);
-        match (segment(tcp.flags), from_origin) {
-            (Segment::Within, true) if flow.state == State::Open => self.in_session(id, tcp, now),
-            (Segment::Within, false) if flow.state == State::Open => {
-                self.flows.touch(id, now);
-                self.close_on_fin(id, tcp, now);
-            }
+        match (segment, from_origin) {
             (Segment::Within, true) => self.originator_goes_on(id, &flow, tcp, now),
             (Segment::Within, false) => self.responder_goes_on(id, &flow, now),
             (Segment::Syn, true) => self.syn_again(id, &flow, packet, tcp, now),
@@ -81,18 +80,16 @@ impl Tracker {
         }
     }
 
-    fn in_session(&mut self, id: FlowId, tcp: &Tcp, now: Timestamp) {
+    /// The bulk of all traffic.
+    #[inline]
+    fn in_session(&mut self, id: FlowId, from_origin: bool, tcp: &Tcp, now: Timestamp) {
         self.flows.touch(id, now);
-        if tcp.payload_len > 0 && !self.flows.flow(id).has_data {
+        if from_origin && tcp.payload_len > 0 && !self.flows.flow(id).has_data {
             let flow = self.flows.flow_mut(id);
             flow.has_data = true;
             let (source, service) = (flow.origin(), flow.service());
             self.signals.push(Signal::Session { source, service });
         }
-        self.close_on_fin(id, tcp, now);
-    }
-
-    fn close_on_fin(&mut self, id: FlowId, tcp: &Tcp, now: Timestamp) {
         if tcp.flags.has(TcpFlags::FIN) {
             self.flows.set_state(id, State::Closed, now);
         }
@@ -105,7 +102,7 @@ impl Tracker {
                 let (source, by) = (flow.origin(), flow.service());
                 self.resolve(id, Outcome::Established, now);
                 self.signals.push(Signal::Proven { source, by });
-                self.in_session(id, tcp, now);
+                self.in_session(id, true, tcp, now);
             }
             State::Opening if tcp.seq == flow.isn.wrapping_add(1) => {
                 self.flows.flow_mut(id).circumstance = Circumstance::OneWay;
@@ -115,7 +112,7 @@ impl Tracker {
                 // The opening was lost to the capture; the rest shows a session.
                 self.answered(id, now);
                 self.resolve(id, Outcome::Established, now);
-                self.in_session(id, tcp, now);
+                self.in_session(id, true, tcp, now);
             }
             _ => {}
         }

@@ -1,0 +1,133 @@
+//! The captures that are measured on: the same bytes on every machine.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes the captures into `folder`.
+pub(crate) fn write(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let kinds: [(&str, fn(&mut Capture) -> io::Result<()>); 3] =
+        [("a-small", small), ("b-full", full), ("c-sources", sources)];
+    let mut paths = Vec::new();
+    for (name, fill) in kinds {
+        let path = folder.join(name).with_extension("pcap");
+        let mut capture = Capture::create(&path)?;
+        fill(&mut capture)?;
+        capture.out.flush()?;
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
+const SERVER: u32 = 0xc000_020a;
+const SYN: u8 = 2;
+const RST_ACK: u8 = 0x14;
+const SYN_ACK: u8 = 0x12;
+const ACK: u8 = 0x10;
+const FIN_ACK: u8 = 0x11;
+
+/// 4 million frames of 60 to 80 bytes: 100 000 sessions of 40 segments each, 64 at a time.
+fn small(capture: &mut Capture) -> io::Result<()> {
+    sessions(capture, 100_000, 36, 8)
+}
+
+/// 600 000 frames of full size: 1 000 downloads of 600 segments each, 64 at a time.
+fn full(capture: &mut Capture) -> io::Result<()> {
+    sessions(capture, 1_000, 596, 1_460)
+}
+
+/// Sessions of three segments to open, `segments` with data and answer, and one to end.
+fn sessions(capture: &mut Capture, count: u32, segments: u32, payload: u16) -> io::Result<()> {
+    const AT_A_TIME: u32 = 64;
+    for batch in 0..count / AT_A_TIME {
+        for step in 0..segments + 4 {
+            for session in batch * AT_A_TIME..(batch + 1) * AT_A_TIME {
+                let client = (
+                    0xcb00_7100 | session % 4_001 % 256 | (session % 4_001 / 256) << 16,
+                    1_024 + (session % 60_000) as u16,
+                );
+                let server = (SERVER + session % 8, 443);
+                match step {
+                    0 => capture.tcp(client, server, SYN, 0)?,
+                    1 => capture.tcp(server, client, SYN_ACK, 0)?,
+                    2 => capture.tcp(client, server, ACK, 0)?,
+                    last if last == segments + 3 => capture.tcp(client, server, FIN_ACK, 0)?,
+                    odd if odd % 3 == 0 => capture.tcp(client, server, ACK, 0)?,
+                    _ => capture.tcp(server, client, ACK, payload)?,
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// 2 million SYN from a million sources to a /24, half of them refused.
+fn sources(capture: &mut Capture) -> io::Result<()> {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..2_000_000 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let source = (0x1400_0000 | (random % 1_000_000) as u32, 40_000);
+        let target = (
+            0xc000_0200 | (random >> 20) as u32 & 0xff,
+            [22, 23, 80, 443, 3_389][(random >> 30) as usize % 5],
+        );
+        capture.tcp(source, target, SYN, 0)?;
+        if target.0 & 1 == 1 {
+            capture.tcp(target, source, RST_ACK, 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// A capture that is being written: pcap with nanoseconds, Ethernet.
+pub(crate) struct Capture {
+    out: BufWriter<File>,
+    nanos: u64,
+}
+
+impl Capture {
+    fn create(path: &Path) -> io::Result<Self> {
+        let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
+        for word in [0xa1b2_3c4d_u32, 0x0004_0002, 0, 0, 65_535, 1] {
+            out.write_all(&word.to_le_bytes())?;
+        }
+        Ok(Self { out, nanos: 1_700_000_000_000_000_000 })
+    }
+
+    fn tcp(&mut self, from: (u32, u16), to: (u32, u16), flags: u8, payload: u16) -> io::Result<()> {
+        self.nanos += 10_000;
+        let len = (54 + u32::from(payload)).max(60);
+        let mut record = [0; 16 + 54];
+        let seconds = (self.nanos / 1_000_000_000) as u32;
+        let rest = (self.nanos % 1_000_000_000) as u32;
+        for (at, word) in [seconds, rest, len, len].into_iter().enumerate() {
+            record[4 * at..4 * at + 4].copy_from_slice(&word.to_le_bytes());
+        }
+        let frame = &mut record[16..];
+        frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
+        frame[14] = 0x45;
+        frame[16..18].copy_from_slice(&(40 + payload).to_be_bytes());
+        frame[22] = 60;
+        frame[23] = 6;
+        frame[26..30].copy_from_slice(&from.0.to_be_bytes());
+        frame[30..34].copy_from_slice(&to.0.to_be_bytes());
+        frame[34..36].copy_from_slice(&from.1.to_be_bytes());
+        frame[36..38].copy_from_slice(&to.1.to_be_bytes());
+        // Numbers that follow from the ends, so that handshakes are complete.
+        let number = |end: (u32, u16)| end.0.rotate_left(7) ^ u32::from(end.1);
+        let next = u32::from(flags & SYN == 0);
+        frame[38..42].copy_from_slice(&(number(from) + next).to_be_bytes());
+        if flags & ACK != 0 {
+            frame[42..46].copy_from_slice(&(number(to) + 1).to_be_bytes());
+        }
+        frame[46] = 0x50;
+        frame[47] = flags;
+        frame[48..50].copy_from_slice(&64_240_u16.to_be_bytes());
+        self.out.write_all(&record)?;
+        self.out.write_all(&PAYLOAD[..len as usize - 54])
+    }
+}
+
+const PAYLOAD: [u8; 1_500] = [b'x'; 1_500];

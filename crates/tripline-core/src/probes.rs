@@ -95,12 +95,10 @@ impl Probes {
         self.suppressed += (before - self.open.len()) as u64;
     }
 
-    /// Names the incident that a source's probes became part of.
-    pub(crate) fn join(&mut self, source: Addr, incident: &str) {
-        for ((prober, _), probe) in &mut self.open {
-            if *prober == source {
-                probe.incident = Some(incident.to_owned());
-            }
+    /// Names the incident that a source's probe of `service` became part of.
+    pub(crate) fn join(&mut self, source: Addr, service: Service, incident: &str) {
+        if let Some(probe) = self.open.get_mut(&(source, service)) {
+            probe.incident = Some(incident.to_owned());
         }
     }
 

@@ -5,14 +5,25 @@
 //! named here in [`Formula`] because it has to be computed.
 
 use serde::Deserialize;
-use tripline_packet::{Addr, Body, Packet, SctpChunk, TcpFlags};
+use tripline_packet::{Addr, Body, Packet, SctpChunk};
 
-/// All fingerprints, strongest first.
+use crate::evidence::Nats;
+
+/// All fingerprints.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Table")]
 pub struct Tools {
-    #[serde(rename = "tool")]
+    /// The heaviest first, so that the first one that fits is the one to tell.
     rules: Vec<ToolRule>,
+    /// By rule.
+    weights: Vec<Nats>,
+    unmarked: Nats,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    tool: Vec<ToolRule>,
 }
 
 /// One fingerprint.
@@ -62,10 +73,10 @@ enum Formula {
 #[serde(deny_unknown_fields, default)]
 struct Look {
     /// Exactly these TCP flags, as letters of `FSRPAUEC`, `-` for none.
-    flags: Option<String>,
+    flags: Option<Flags>,
     window: Option<u16>,
     /// TCP option kinds in order, e.g. `MSS,NOP,WS`; empty for none.
-    options: Option<String>,
+    options: Option<Layout>,
     mss: Option<u16>,
     ts_value: Option<u32>,
     urgent: Option<u16>,
@@ -80,6 +91,16 @@ struct Look {
     icmp_code: Option<u8>,
     icmp_payload: Option<u16>,
 }
+
+/// The low eight TCP flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct Flags(u8);
+
+/// The packed form of option names; see [`tripline_packet::TcpOptions::layout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct Layout(u64);
 
 /// What is kept of a source's previous opening, for formulas over two packets.
 #[derive(Clone, Copy, Debug)]
@@ -114,17 +135,17 @@ impl Print {
 }
 
 impl Tools {
-    /// Share of a sweeper's openings that bear no mark at all: what is left of the rules.
-    pub fn unmarked(&self) -> f64 {
-        1.0 - self.rules.iter().map(|rule| rule.p_sweeper).sum::<f64>()
-    }
-
-    /// The rules, strongest first; the index is what [`Tools::mark`] returns.
+    /// The rules, the heaviest first; the index is what `Tools::mark` returns.
     pub fn rules(&self) -> &[ToolRule] {
         &self.rules
     }
 
-    /// The strongest rule that an opening packet matches, given the source's previous one.
+    /// What it adds to the evidence that a rule's mark is borne, or that none is.
+    pub(crate) fn weight(&self, mark: Option<u8>) -> Nats {
+        mark.map_or(self.unmarked, |mark| self.weights[usize::from(mark)])
+    }
+
+    /// The heaviest rule that an opening packet matches, given the source's previous one.
     pub(crate) fn mark(&self, packet: &Packet, previous: Option<&Print>) -> Option<u8> {
         let print = Print::of(packet);
         let fits = |rule: &ToolRule| {
@@ -132,13 +153,54 @@ impl Tools {
                 print.is_some_and(|print| formula.holds(packet, &print, previous))
             }) && rule.look.fits(packet)
         };
-        let mut best: Option<(usize, &ToolRule)> = None;
-        for (index, rule) in self.rules.iter().enumerate() {
-            if best.is_none_or(|(_, found)| rule.weight() > found.weight()) && fits(rule) {
-                best = Some((index, rule));
-            }
+        self.rules.iter().position(fits).map(|index| index as u8)
+    }
+}
+
+impl TryFrom<Table> for Tools {
+    type Error = String;
+
+    fn try_from(Table { tool: mut rules }: Table) -> Result<Self, String> {
+        if rules.len() > usize::from(u8::MAX) {
+            return Err("there can be at most 255 rules".to_owned());
         }
-        best.map(|(index, _)| index as u8)
+        rules.sort_by(|one, other| other.weight().total_cmp(&one.weight()));
+        // What is left of the rules is the sweeper without any mark.
+        let unmarked = 1.0 - rules.iter().map(|rule| rule.p_sweeper).sum::<f64>();
+        if unmarked <= 0.0 {
+            return Err("the `p_sweeper` of all rules together must be less than 1".to_owned());
+        }
+        let weights = rules.iter().map(|rule| Nats::from_f64(rule.weight())).collect();
+        Ok(Self { rules, weights, unmarked: Nats::from_f64(unmarked.ln()) })
+    }
+}
+
+impl TryFrom<String> for Flags {
+    type Error = String;
+
+    fn try_from(letters: String) -> Result<Self, String> {
+        let bit = |letter| "FSRPAUEC".find(letter).map(|bit| 1 << bit);
+        let bits = match letters.as_str() {
+            "-" => Some(0),
+            letters => letters.chars().try_fold(0, |bits, letter| Some(bits | bit(letter)?)),
+        };
+        bits.map(Self)
+            .ok_or_else(|| format!("`{letters}`: flags are letters of `FSRPAUEC`, or `-`"))
+    }
+}
+
+impl TryFrom<String> for Layout {
+    type Error = String;
+
+    fn try_from(names: String) -> Result<Self, String> {
+        const NAMES: [&str; 7] = ["EOL", "NOP", "MSS", "WS", "SACKOK", "SACK", "TS"];
+        let mut packed = 0;
+        for (at, name) in names.split(',').filter(|name| !name.is_empty()).enumerate() {
+            let known = NAMES.iter().position(|known| *known == name.trim());
+            let code = known.ok_or_else(|| format!("`{name}` is none of {NAMES:?}"))? as u64 + 1;
+            packed |= code << (4 * at);
+        }
+        Ok(Self(packed))
     }
 }
 
@@ -222,12 +284,12 @@ impl Look {
                 self.udp_payload.is_none()
                     && self.sctp_tsn.is_none()
                     && !wants_icmp
-                    && self.flags.as_ref().is_none_or(|flags| same_flags(flags, tcp.flags))
+                    && self.flags.is_none_or(|Flags(bits)| u16::from(bits) == tcp.flags.0 & 0xff)
                     && same(self.window.map(u64::from), tcp.window.into())
                     && same(self.urgent.map(u64::from), tcp.urgent.into())
                     && same(self.mss.map(u64::from), tcp.options.mss.into())
                     && same(self.ts_value.map(u64::from), tcp.options.ts_value.into())
-                    && same(self.options.as_ref().map(|text| layout(text)), tcp.options.layout)
+                    && same(self.options.map(|Layout(packed)| packed), tcp.options.layout)
                     && self.ack_nonzero.is_none_or(|wanted| wanted == (tcp.ack != 0))
             }
             Body::Udp(udp) => self.udp_payload == Some(udp.payload_len),
@@ -243,26 +305,4 @@ impl Look {
             Body::Arp(_) | Body::Other { .. } => false,
         }
     }
-}
-
-fn same_flags(wanted: &str, flags: TcpFlags) -> bool {
-    let letter_bit = |letter| "FSRPAUEC".find(letter).map_or(0, |bit| 1u16 << bit);
-    let bits = wanted.chars().fold(0, |bits, letter| bits | letter_bit(letter));
-    flags.0 & 0xff == bits
-}
-
-/// The packed form of option names; see [`tripline_packet::TcpOptions::layout`].
-fn layout(names: &str) -> u64 {
-    let code = |name: &str| match name.trim() {
-        "EOL" => 1,
-        "NOP" => 2,
-        "MSS" => 3,
-        "WS" => 4,
-        "SACKOK" => 5,
-        "SACK" => 6,
-        "TS" => 7,
-        _ => 8,
-    };
-    let names = names.split(',').filter(|name| !name.trim().is_empty());
-    names.enumerate().fold(0, |packed, (at, name)| packed | code(name) << (4 * at))
 }

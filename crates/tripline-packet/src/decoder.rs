@@ -103,24 +103,24 @@ impl Decoder {
     fn frame(&mut self, frame: &Frame<'_>, draft: &mut Packet) -> Result<(), Unread> {
         let mut rest = Extent::of_frame(frame);
         let network = link::open(frame.link, &mut rest, draft)?;
-        self.network(network, rest, draft)
+        self.network(network, &mut rest, draft)
     }
 
     #[inline]
     fn network(
         &mut self,
         network: Network,
-        mut rest: Extent<'_>,
+        rest: &mut Extent<'_>,
         draft: &mut Packet,
     ) -> Result<(), Unread> {
         let payload = match network {
-            Network::Ipv4 => ip::ipv4(&mut rest, draft, &mut self.tally)?,
-            Network::Ipv6 => ip::ipv6(&mut rest, draft, &mut self.tally)?,
-            Network::Arp => return arp::read(rest, draft),
+            Network::Ipv4 => ip::ipv4(rest, draft, &mut self.tally)?,
+            Network::Ipv6 => ip::ipv6(rest, draft, &mut self.tally)?,
+            Network::Arp => return arp::read(*rest, draft),
         };
         match payload.fragment {
             None => self.transport(payload.protocol, rest, draft),
-            Some(fragment) => self.fragment(payload.protocol, rest, fragment, draft),
+            Some(fragment) => self.fragment(payload.protocol, *rest, fragment, draft),
         }
     }
 
@@ -128,7 +128,7 @@ impl Decoder {
     fn transport(
         &mut self,
         protocol: u8,
-        rest: Extent<'_>,
+        rest: &Extent<'_>,
         draft: &mut Packet,
     ) -> Result<(), Unread> {
         let v4 = draft.src.is_v4();
@@ -139,15 +139,15 @@ impl Decoder {
                 draft.body = Body::Tcp(tcp);
                 Ok(())
             }
-            protocol::UDP => self.udp(rest, draft),
+            protocol::UDP => self.udp(*rest, draft),
             protocol::SCTP => {
-                draft.body = Body::Sctp(transport::sctp(rest)?);
+                draft.body = Body::Sctp(transport::sctp(*rest)?);
                 Ok(())
             }
-            protocol::ICMP if v4 => self.icmp(rest, draft),
-            protocol::ICMPV6 if !v4 => self.icmp(rest, draft),
+            protocol::ICMP if v4 => self.icmp(*rest, draft),
+            protocol::ICMPV6 if !v4 => self.icmp(*rest, draft),
             protocol::IPV4 | protocol::IPV6 | protocol::GRE => {
-                self.ip_tunnel(protocol, rest, draft)
+                self.ip_tunnel(protocol, *rest, draft)
             }
             protocol => {
                 draft.body = Body::Other { protocol };
@@ -241,10 +241,10 @@ impl Decoder {
     fn inside(
         &mut self,
         network: Network,
-        rest: Extent<'_>,
+        mut rest: Extent<'_>,
         draft: &mut Packet,
     ) -> Result<(), Unread> {
-        self.network(network, rest, draft)
+        self.network(network, &mut rest, draft)
     }
 
     /// A piece of a datagram: the packet is told once, as soon as its transport header is there.
@@ -300,7 +300,7 @@ impl Decoder {
         };
         match payload.fragment {
             Some(_) => Err(Malformed::FragmentNested.into()),
-            None => self.transport(payload.protocol, rest, draft),
+            None => self.transport(payload.protocol, &rest, draft),
         }
     }
 }

@@ -14,12 +14,12 @@ const SCTP_USEFUL: usize = 16;
 
 /// Reads a TCP header (RFC 9293); the second value is where the payload begins.
 #[inline]
-pub(crate) fn tcp(segment: Extent<'_>, tally: &mut Tally) -> Result<(Tcp, usize), Unread> {
+pub(crate) fn tcp(segment: &Extent<'_>, tally: &mut Tally) -> Result<(Tcp, usize), Unread> {
     let padded;
     let header = match segment.data.first_chunk::<TCP_HEADER>() {
         Some(header) => header,
         None => {
-            padded = cut_tcp_header(segment)?;
+            padded = cut_tcp_header(*segment)?;
             &padded
         }
     };

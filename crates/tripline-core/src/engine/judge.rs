@@ -238,9 +238,8 @@ impl Engine {
         incident.proof = incident.proof.or(proof);
         for step in &steps {
             incident.absorb(step);
+            self.probes.join(source, step.service, &incident.id);
         }
-        let id = incident.id.clone();
-        self.probes.join(source, &id);
         self.update(subject);
     }
 
@@ -281,11 +280,8 @@ impl Engine {
     fn tool_weight(&self, attempt: &Attempt, standing: Standing) -> Nats {
         match attempt.mark {
             Some(_) if !standing.is_probe() => Nats(0),
-            Some(mark) => Nats::from_f64(self.tools.rules()[usize::from(mark)].weight()),
-            None if attempt.service.protocol.has_ports() => {
-                Nats::from_f64(self.tools.unmarked().ln())
-            }
-            None => Nats(0),
+            None if !attempt.service.protocol.has_ports() => Nats(0),
+            mark => self.tools.weight(mark),
         }
     }
 

@@ -256,7 +256,7 @@ impl Tracker {
         let (key, src_low) = ends.key();
         let state = if opening.technique.is_stealth() { State::Stray } else { State::Opening };
         let id = self.flows.insert(key, src_low, state, opening.technique, now);
-        let mark = self.mark(opening.packet, now);
+        let mark = self.mark(opening, now);
         let flow = self.flows.flow_mut(id);
         flow.mark = mark.unwrap_or(NO_MARK);
         flow.circumstance = opening.circumstance;
@@ -265,7 +265,13 @@ impl Tracker {
         id
     }
 
-    fn mark(&mut self, packet: &Packet, now: Timestamp) -> Option<u8> {
+    /// The mark of a tool. Relations between two packets show only among those that a tool made by
+    /// itself; what the kernel of a common system sent is not remembered for them.
+    fn mark(&mut self, opening: &Opening<'_>, now: Timestamp) -> Option<u8> {
+        let packet = opening.packet;
+        if opening.technique == Technique::Connect {
+            return self.tools.mark(packet, None);
+        }
         let previous = self.prints.get(now, &packet.src);
         if let Some(print) = Print::of(packet) {
             self.prints.insert(now, packet.src, print);

@@ -242,7 +242,9 @@ impl Tracker {
         flow.isn = tcp.seq;
         flow.has_data =
             tcp.payload_len > 0 && matches!(technique, Technique::Ack | Technique::Maimon);
-        self.compare_numbers(packet, tcp, now);
+        if technique != Technique::Connect {
+            self.compare_numbers(packet, tcp, now);
+        }
     }
 
     fn tcp_circumstance(&self, packet: &Packet, tcp: &Tcp, now: Timestamp) -> Circumstance {

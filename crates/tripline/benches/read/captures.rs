@@ -26,7 +26,7 @@ const SYN_ACK: u8 = 0x12;
 const ACK: u8 = 0x10;
 const FIN_ACK: u8 = 0x11;
 
-/// 4 million frames of 60 to 80 bytes: 100 000 sessions of 40 segments each, 64 at a time.
+/// 4 million frames of 60 to 74 bytes: 100 000 sessions of 40 segments each, 64 at a time.
 fn small(capture: &mut Capture) -> io::Result<()> {
     sessions(capture, 100_000, 36, 8)
 }
@@ -48,8 +48,8 @@ fn sessions(capture: &mut Capture, count: u32, segments: u32, payload: u16) -> i
                 );
                 let server = (SERVER + session % 8, 443);
                 match step {
-                    0 => capture.tcp(client, server, SYN, 0)?,
-                    1 => capture.tcp(server, client, SYN_ACK, 0)?,
+                    0 => capture.open(client, server, SYN)?,
+                    1 => capture.open(server, client, SYN_ACK)?,
                     2 => capture.tcp(client, server, ACK, 0)?,
                     last if last == segments + 3 => capture.tcp(client, server, FIN_ACK, 0)?,
                     odd if odd % 3 == 0 => capture.tcp(client, server, ACK, 0)?,
@@ -97,36 +97,58 @@ impl Capture {
     }
 
     fn tcp(&mut self, from: (u32, u16), to: (u32, u16), flags: u8, payload: u16) -> io::Result<()> {
+        self.segment(from, to, flags, &[], &PAYLOAD[..payload.into()])
+    }
+
+    /// A segment that opens a session as Linux does.
+    fn open(&mut self, from: (u32, u16), to: (u32, u16), flags: u8) -> io::Result<()> {
+        /// MSS, SACK permitted, timestamps, window scale.
+        const OPTIONS: [u8; 20] = [2, 4, 5, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
+        self.segment(from, to, flags, &OPTIONS, &[])
+    }
+
+    fn segment(
+        &mut self,
+        from: (u32, u16),
+        to: (u32, u16),
+        flags: u8,
+        options: &[u8],
+        payload: &[u8],
+    ) -> io::Result<()> {
         self.nanos += 10_000;
-        let len = (54 + u32::from(payload)).max(60);
-        let mut record = [0; 16 + 54];
+        let ip_len = 40 + options.len() + payload.len();
+        let frame_len = (14 + ip_len).max(60);
         let seconds = (self.nanos / 1_000_000_000) as u32;
         let rest = (self.nanos % 1_000_000_000) as u32;
-        for (at, word) in [seconds, rest, len, len].into_iter().enumerate() {
-            record[4 * at..4 * at + 4].copy_from_slice(&word.to_le_bytes());
+        for word in [seconds, rest, frame_len as u32, frame_len as u32] {
+            self.out.write_all(&word.to_le_bytes())?;
         }
-        let frame = &mut record[16..];
-        frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
-        frame[14] = 0x45;
-        frame[16..18].copy_from_slice(&(40 + payload).to_be_bytes());
-        frame[22] = 60;
-        frame[23] = 6;
-        frame[26..30].copy_from_slice(&from.0.to_be_bytes());
-        frame[30..34].copy_from_slice(&to.0.to_be_bytes());
-        frame[34..36].copy_from_slice(&from.1.to_be_bytes());
-        frame[36..38].copy_from_slice(&to.1.to_be_bytes());
+        let mut head = [0; 54];
+        head[..14].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
+        head[14] = 0x45;
+        head[16..18].copy_from_slice(&(ip_len as u16).to_be_bytes());
+        // Don't fragment, as all stacks do today.
+        head[20] = 0x40;
+        head[22] = 60;
+        head[23] = 6;
+        head[26..30].copy_from_slice(&from.0.to_be_bytes());
+        head[30..34].copy_from_slice(&to.0.to_be_bytes());
+        head[34..36].copy_from_slice(&from.1.to_be_bytes());
+        head[36..38].copy_from_slice(&to.1.to_be_bytes());
         // Numbers that follow from the ends, so that handshakes are complete.
         let number = |end: (u32, u16)| end.0.rotate_left(7) ^ u32::from(end.1);
         let next = u32::from(flags & SYN == 0);
-        frame[38..42].copy_from_slice(&(number(from) + next).to_be_bytes());
+        head[38..42].copy_from_slice(&(number(from) + next).to_be_bytes());
         if flags & ACK != 0 {
-            frame[42..46].copy_from_slice(&(number(to) + 1).to_be_bytes());
+            head[42..46].copy_from_slice(&(number(to) + 1).to_be_bytes());
         }
-        frame[46] = 0x50;
-        frame[47] = flags;
-        frame[48..50].copy_from_slice(&64_240_u16.to_be_bytes());
-        self.out.write_all(&record)?;
-        self.out.write_all(&PAYLOAD[..len as usize - 54])
+        head[46] = (5 + options.len() as u8 / 4) << 4;
+        head[47] = flags;
+        head[48..50].copy_from_slice(&64_240_u16.to_be_bytes());
+        self.out.write_all(&head)?;
+        self.out.write_all(options)?;
+        self.out.write_all(payload)?;
+        self.out.write_all(&PAYLOAD[..frame_len - 14 - ip_len])
     }
 }
 

@@ -143,6 +143,10 @@ pub struct ReadArgs {
     #[arg(long, help_heading = "Output")]
     pub exit_code: bool,
 
+    /// Incidents that are told in full, the gravest first; the next hundred get a line each
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Output")]
+    pub incidents: usize,
+
     /// Rows of the table of single probes
     #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Output")]
     pub probes: usize,

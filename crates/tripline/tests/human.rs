@@ -19,7 +19,7 @@ fn text(page: &Page) -> String {
 }
 
 fn report(quiet: bool, events: Vec<tripline_core::event::Event>) -> Report {
-    let options = Options { quiet, probes: 20, all_services: false };
+    let options = Options { quiet, incidents: 20, probes: 20, all_services: false };
     let mut report = Report::new(vec!["a.pcap".to_owned(), "b.pcap".to_owned()], options);
     for event in events {
         report.take(event);

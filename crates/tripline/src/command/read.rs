@@ -30,8 +30,12 @@ pub(super) fn read(args: &ReadArgs) -> Result<Exit> {
         sink.0.flush().context("cannot write to standard output")?;
         finished
     } else {
-        let options =
-            Options { quiet: args.quiet, probes: args.probes, all_services: args.services };
+        let options = Options {
+            quiet: args.quiet,
+            incidents: args.incidents,
+            probes: args.probes,
+            all_services: args.services,
+        };
         let names = files.iter().map(|path| name(path)).collect();
         let mut report = Report::new(names, options);
         let finished = run_into(&mut report)?;

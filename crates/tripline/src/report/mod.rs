@@ -10,14 +10,19 @@ pub mod words;
 use tripline_core::event::{Event, Incident, Notice, Probe, ServiceEvent, Summary};
 use tripline_packet::Timestamp;
 
-use crate::human::Clock;
+use crate::human::{self, Clock};
 use crate::term::{Ink, Page, Terminal};
+
+/// Incidents of other verdicts that are shown.
+const MOST_TOLD_APART: usize = 50;
 
 /// What to show.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Only the incidents.
     pub quiet: bool,
+    /// Incidents that are told in full.
+    pub incidents: usize,
     /// Rows of the table of single probes.
     pub probes: usize,
     /// All services of the inventory, not only the most used.
@@ -154,12 +159,19 @@ impl Report {
             }
             return;
         }
+        let (full, brief) = alerts.split_at(self.options.incidents.min(alerts.len()));
         if !self.options.quiet {
-            page.heading("Incidents", &alerts.len().to_string());
+            let mut note = human::count(alerts.len() as u64);
+            if !brief.is_empty() {
+                let shown = full.len();
+                note = format!("{note}, {shown} of them in full; --incidents N shows more");
+            }
+            page.heading("Incidents", &note);
         }
-        for alert in alerts {
+        for alert in full {
             incident::add(page, alert, clock, self.input_words());
         }
+        tables::add_incidents(page, brief, clock);
     }
 
     /// What looked like a sweep and is something else.
@@ -171,8 +183,15 @@ impl Report {
         }
         others.sort_by(|a, b| (a.verdict, a.first, &a.id).cmp(&(b.verdict, b.first, &b.id)));
         page.heading("Told apart", "no sweeps, and why");
-        for other in others {
+        for other in others.iter().take(MOST_TOLD_APART) {
             incident::add_brief(page, other, clock);
+        }
+        let more = others.len().saturating_sub(MOST_TOLD_APART);
+        if more > 0 {
+            let line = page
+                .line()
+                .faint(format!("and {} more; --json has all", human::count(more as u64)));
+            page.paragraph(&line, 2);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use tripline_core::event::{Probe, ServiceEvent};
+use tripline_core::event::{Incident, Probe, ServiceEvent};
 use tripline_core::{Protocol, Service, Standing};
 
 use crate::human::{self, Clock};
@@ -15,6 +15,43 @@ use super::{Report, words};
 const MOST_HOSTS: usize = 12;
 /// Services of one host that are shown without `--services`.
 const MOST_SERVICES: usize = 8;
+
+/// Incidents that get a line each when not all are told in full.
+const MOST_BRIEF: usize = 100;
+
+/// The incidents beyond those told in full.
+pub(super) fn add_incidents(page: &mut Page, incidents: &[&Incident], clock: &Clock) {
+    if incidents.is_empty() {
+        return;
+    }
+    page.gap();
+    let mut table = Table::new(&[
+        Column::left("first"),
+        Column::left("signature"),
+        Column::left("source"),
+        Column::left("size"),
+        Column::right("score"),
+        Column::left("incident"),
+    ]);
+    for incident in incidents.iter().take(MOST_BRIEF) {
+        let source = incident.sources.first().map(ToString::to_string).unwrap_or_default();
+        table.row([
+            page.line().faint(clock.show(incident.first)),
+            page.line().add(words::risk_ink(incident.risk), &incident.signature),
+            page.line().plain(source),
+            page.line().plain(words::size(incident)),
+            page.line().plain(format!("{:.0}", incident.score)),
+            page.line().faint(&incident.id),
+        ]);
+    }
+    table.add_to(page);
+    let more = incidents.len().saturating_sub(MOST_BRIEF);
+    if more > 0 {
+        let more = human::count(more as u64);
+        let line = page.line().faint(format!("and {more} more; --json has all"));
+        page.paragraph(&line, 2);
+    }
+}
 
 /// Keeps the `rows` probes that are most worth a row: those outside of incidents by risk, then of
 /// those inside first the ones with a name of their own.

@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p tripline-capture` writes captures of its own; `-- FILE…` takes those named.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot read its files has no result")]
 
 #[path = "../tests/build/mod.rs"]
 mod build;

@@ -440,7 +440,8 @@ pub struct ServiceEvent {
 pub struct Notice {
     /// Version of the contract.
     pub schema: u32,
-    /// Short name, e.g. `home_inferred`, `damaged_capture`, `probes_suppressed`.
+    /// Short name: `home_inferred`, `damaged_capture`, `capture_loss`, `probes_suppressed`,
+    /// `incidents_dropped`, `detection_floor`.
     pub name: String,
     /// When, in the capture's time; null when it has none.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
@@ -488,8 +489,13 @@ pub struct Summary {
     pub probes: u64,
     /// Probes that were counted but not reported one by one, because there were too many.
     pub probes_suppressed: u64,
+    /// First contacts by context and row of the likelihood table, e.g. `inbound.refused`: what the
+    /// table is calibrated with when the traffic is known to be benign.
+    pub contacts: Vec<NamedCount>,
     /// Incidents by verdict.
     pub incidents: Vec<NamedCount>,
+    /// Verdicts that were not reported because too many incidents were open.
+    pub incidents_dropped: u64,
     /// Services in the inventory that were seen to answer.
     pub services: u64,
     /// Sources with evidence.

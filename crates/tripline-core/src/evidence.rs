@@ -9,6 +9,7 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 use serde::Deserialize;
 
 use crate::catalog::PortRange;
+use crate::event::NamedCount;
 use crate::flow::Circumstance;
 use crate::inventory::{Unreachable, unreachable};
 use crate::service::{Direction, Outcome, Protocol, Service, Standing, Technique};
@@ -161,6 +162,36 @@ enum Context {
 
 impl Context {
     const ALL: [Self; 3] = [Self::Inbound, Self::Internal, Self::Outbound];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Internal => "internal",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+/// How often each row of the table was met.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Contacts([[u64; Row::ALL.len()]; 3]);
+
+impl Contacts {
+    pub(crate) fn count(&mut self, direction: Direction, row: Row) {
+        self.0[Context::from(direction) as usize][row as usize] += 1;
+    }
+
+    pub(crate) fn counts(&self) -> Vec<NamedCount> {
+        let all = Context::ALL.iter().flat_map(|&context| {
+            Row::ALL.iter().map(move |&row| (context, row, self.0[context as usize][row as usize]))
+        });
+        all.filter(|(.., count)| *count > 0)
+            .map(|(context, row, count)| NamedCount {
+                name: format!("{}.{}", context.name(), row.name()),
+                count,
+            })
+            .collect()
+    }
 }
 
 impl From<Direction> for Context {

@@ -120,6 +120,7 @@ impl Engine {
         let trail = at.map(|at| self.trail_of(at, source));
         let case = self.case(attempt, standing, trail);
         let row = self.likelihoods.row(&case);
+        self.contacts.count(case.direction, row);
         let weight = self.likelihoods.weight(case.direction, row);
         let tool_weight = self.tool_weight(attempt, standing);
         let mut step = Step {
@@ -221,6 +222,7 @@ impl Engine {
         let leader = self.leader(source);
         let subject = Subject::Source(leader);
         if !self.incidents.contains_key(&subject) && !self.has_incident_room() {
+            self.summary.incidents_dropped += 1;
             return;
         }
         let direction = self.home.direction(source, last.service.host);

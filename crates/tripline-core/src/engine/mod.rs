@@ -9,7 +9,7 @@ use tripline_packet::{Addr, Duration, Packet, Prefix, Timestamp};
 
 use crate::catalog::Catalog;
 use crate::event::{Event, NamedCount, SCHEMA_VERSION, ServiceEvent, Summary};
-use crate::evidence::{Likelihoods, Nats};
+use crate::evidence::{Contacts, Likelihoods, Nats};
 use crate::flood::Floods;
 use crate::home::Home;
 use crate::incident::{Incident, Subject};
@@ -82,6 +82,7 @@ pub struct Engine {
     events: VecDeque<Event>,
     summary: Summary,
     incident_counts: [u64; 8],
+    contacts: Contacts,
     /// A packet whose time has to be confirmed.
     held: Option<Packet>,
     finished: bool,
@@ -131,6 +132,7 @@ impl Engine {
                 ..Summary::default()
             },
             incident_counts: [0; 8],
+            contacts: Contacts::default(),
             held: None,
             finished: false,
             settings,
@@ -190,6 +192,7 @@ impl Engine {
         self.tracker.finish(self.now, self.settings.silence);
         self.judge_signals();
         self.close(true);
+        self.note_limits();
     }
 
     /// The inventory: services that were seen to answer, in order.
@@ -202,6 +205,7 @@ impl Engine {
         let verdicts = judge::VERDICTS.iter().zip(self.incident_counts);
         Summary {
             attempts_dropped: self.tracker.dropped,
+            contacts: self.contacts.counts(),
             probes: self.probes.total,
             probes_suppressed: self.probes.suppressed,
             incidents: verdicts

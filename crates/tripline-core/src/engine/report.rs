@@ -3,7 +3,7 @@
 use tripline_packet::Addr;
 
 use super::{Emit, Engine, judge::VERDICTS};
-use crate::event::{Event, Probe, SCHEMA_VERSION, Verdict};
+use crate::event::{Event, Notice, Probe, SCHEMA_VERSION, Verdict};
 use crate::evidence::Row;
 use crate::incident::{Context, Subject};
 use crate::service::Direction;
@@ -76,6 +76,50 @@ impl Engine {
             let report = incident.report(&context);
             self.events.push_back(Event::Incident(Box::new(report)));
         }
+    }
+
+    /// Says which limits were reached, and what that means for the verdicts.
+    pub(super) fn note_limits(&mut self) {
+        let limits = self.settings.limits;
+        if self.probes.suppressed > 0 {
+            self.notice("probes_suppressed", format!(
+                "{} of {} single probes were counted but not listed, because more than {} were open \
+                 at once or they were part of a flood (`probes` under `[limits]`)",
+                self.probes.suppressed, self.probes.total, limits.probes,
+            ));
+        }
+        if self.summary.incidents_dropped > 0 {
+            self.notice(
+                "incidents_dropped",
+                format!(
+                    "{} verdicts were not reported, because {} incidents were open at once \
+                 (`incidents` under `[limits]`)",
+                    self.summary.incidents_dropped, limits.incidents,
+                ),
+            );
+        }
+        let (evicted, dropped) = (self.sources.evicted, self.tracker.dropped);
+        if evicted == 0 && dropped == 0 {
+            return;
+        }
+        // Places in the table, over the sources that came in per second.
+        let seconds = self.summary.first.map_or(0.0, |first| self.now.since(first).as_secs_f64());
+        let stay = seconds * self.sources.used as f64 / (self.sources.used + evicted) as f64;
+        self.notice("detection_floor", format!(
+            "tables were full: {evicted} sources were displaced and {dropped} attempts given up; a \
+             source stayed for about {stay:.0} s, so sweeps slower than that may be missed \
+             (`sources` and `flows` under `[limits]`)",
+        ));
+    }
+
+    fn notice(&mut self, name: &str, message: String) {
+        let (name, time) = (name.to_owned(), Some(self.now));
+        self.events.push_back(Event::Notice(Notice {
+            schema: SCHEMA_VERSION,
+            name,
+            time,
+            message,
+        }));
     }
 
     fn count(&mut self, verdict: Verdict) {

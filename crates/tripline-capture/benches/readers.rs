@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot read its files has no result")]
 
+#[expect(dead_code, reason = "plain packets are all it writes")]
 #[path = "../tests/build/mod.rs"]
 mod build;
 

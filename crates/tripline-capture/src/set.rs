@@ -21,7 +21,8 @@ const PEEK: usize = 64 << 10;
 /// Files that overlap in time are merged frame by frame, as long as at most 64 overlap at the same
 /// moment. Beyond that the file that starts latest waits until another one ends; its frames then
 /// come late, and its summary says so ([`FileSummary::late`]). Within a file the order is the
-/// file's, also where its time runs backwards.
+/// file's, also where its time runs backwards. Of frames of the same time those of the file under
+/// hand come first, then those of the file that was named first.
 #[derive(Debug)]
 pub struct CaptureSet {
     /// Files whose first frame is not due yet, in its order.

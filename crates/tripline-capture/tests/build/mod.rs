@@ -1,5 +1,4 @@
 //! Captures made by hand, field by field, so that a test can get each of them wrong.
-#![expect(dead_code, reason = "every test uses a part of it")]
 
 /// Writes the classic format.
 #[derive(Clone, Debug)]

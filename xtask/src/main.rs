@@ -1,6 +1,7 @@
 //! Maintainer tasks, started as `cargo xtask TASK`.
 #![expect(clippy::print_stdout, reason = "a maintainer's command speaks on the terminal")]
 
+mod measure;
 mod record;
 mod schema;
 
@@ -12,6 +13,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Task {
+    /// Read captures of known content: which give incidents, and what their contacts weigh.
+    Measure(measure::Args),
     /// Record golden captures with real tools between network namespaces, or look after them.
     Record(record::Args),
     /// Write the JSON Schema of the events, or check that it is fresh.
@@ -20,6 +23,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
+        Task::Measure(args) => measure::run(&args),
         Task::Record(args) => record::run(&args),
         Task::Schema(args) => schema::run(&args),
     };

@@ -1,10 +1,12 @@
 //! The golden cases: every folder of `tests/cases/` is read as `tripline read` reads it, and what
-//! comes out is compared with what `case.toml` says the scanner or client really did.
+//! comes out is compared with what `case.toml` says the scanner or client really did. Every event must
+//! also be what the schema of the event contract says.
 //!
 //! Each case is a test of its own. One more compares `tests/cases/RESULTS.md`, the table of how
 //! many attempts each verdict took; `TRIPLINE_BLESS=1` writes it anew.
 
 mod golden;
+mod schema;
 
 use std::process::ExitCode;
 use std::sync::Arc;

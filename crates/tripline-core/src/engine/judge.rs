@@ -1,14 +1,14 @@
 //! Judging: what the tracker learned becomes inventory, evidence and verdicts.
 
-use tripline_packet::{Addr, Timestamp};
+use tripline_packet::Addr;
 
-use super::Engine;
+use super::{Engine, apart::is_stale};
 use crate::event::Verdict;
 use crate::evidence::{Case, Nats, Row};
 use crate::flow::Circumstance;
 use crate::incident::{Incident, Subject};
 use crate::inventory::Failure;
-use crate::service::{Direction, Outcome, Protocol, Service, Standing, Technique};
+use crate::service::{Direction, Outcome, Service, Standing};
 use crate::settings::Scanner;
 use crate::source::{Admission, NO_TRAIL};
 use crate::tracker::{Attempt, Signal};
@@ -26,26 +26,10 @@ pub(super) const VERDICTS: [Verdict; 8] = [
     Verdict::Withdrawn,
 ];
 
-/// Answers that nobody asked for, until there are enough of them for an incident.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Backscatter {
-    packets: u64,
-    since: Option<Timestamp>,
-}
-
-/// Unasked answers within an hour from which on backscatter is reported. Moore, Voelker and
-/// Savage (2001) took 25 packets as the least that shows an attack on somebody.
-const BACKSCATTER: u64 = 25;
 /// A verdict needs contacts with so many distinct services, however heavy they are.
 const LEAST_SERVICES: u16 = 2;
 /// Calls back from a server that are excused before they count as anyone's.
 const EXCUSED: u8 = 3;
-/// Tries at one dead service, and over how long, that make a stale client.
-const STALE_TRIES: u32 = 10;
-const STALE_SECONDS: u64 = 60;
-/// Evidence is taken back when the service answers within this time.
-const REVOKE_SECONDS: u64 = 3_600;
-
 impl Engine {
     pub(super) fn judge(&mut self, signal: Signal) {
         match signal {
@@ -62,7 +46,7 @@ impl Engine {
     }
 
     /// A host gave a sign of life. What lives outside is nothing that the inventory could know.
-    fn alive(&mut self, host: Addr) {
+    pub(super) fn alive(&mut self, host: Addr) {
         if self.home.is_empty() || self.home.contains(host) {
             self.inventory.alive(host, self.now);
         }
@@ -249,7 +233,7 @@ impl Engine {
         self.incidents.len() < self.settings.limits.incidents
     }
 
-    fn case(&self, attempt: &Attempt, standing: Standing, trail: Option<u32>) -> Case {
+    pub(super) fn case(&self, attempt: &Attempt, standing: Standing, trail: Option<u32>) -> Case {
         let Attempt { source, service, outcome, technique, circumstance, .. } = *attempt;
         let trail = trail.and_then(|trail| self.trails.get(trail));
         let failed_ports = || trail.into_iter().flat_map(|trail| trail.failed_at(&service));
@@ -300,7 +284,7 @@ impl Engine {
         id
     }
 
-    fn find_trail(&self, source: Addr) -> Option<(usize, u32)> {
+    pub(super) fn find_trail(&self, source: Addr) -> Option<(usize, u32)> {
         let at = self.sources.find(source)?;
         let trail = self.sources.entry(at).trail;
         (trail != NO_TRAIL).then_some((at, trail))
@@ -318,129 +302,9 @@ impl Engine {
                 incident.find(service, self.now);
             }
         }
-        let stale = self.probes.again(source, service, outcome, self.now).is_some_and(|probe| {
-            probe.count >= STALE_TRIES && probe.last.since(probe.first).as_secs() >= STALE_SECONDS
-        });
-        if stale && !judged {
+        let probe = self.probes.again(source, service, outcome, self.now);
+        if probe.is_some_and(is_stale) && !judged {
             self.stale_client(source, service);
-        }
-    }
-
-    /// One source that tries one dead service over and over, and nothing else.
-    fn stale_client(&mut self, source: Addr, service: Service) {
-        let Some((_, trail)) = self.find_trail(source) else {
-            return;
-        };
-        let Some(trail) = self.trails.get(trail).filter(|trail| trail.probes() == 1) else {
-            return;
-        };
-        let Some(step) = trail.steps.iter().find(|step| step.service == service).copied() else {
-            return;
-        };
-        let subject = Subject::Stale(source, service);
-        if let Some(incident) = self.incidents.get_mut(&subject) {
-            incident.last = self.now;
-            incident.sweep.again(self.now, step.technique);
-        } else if self.has_incident_room() {
-            let direction = self.home.direction(source, service.host);
-            let verdict = Verdict::StaleClient;
-            let mut incident =
-                Incident::new(self.key, subject, verdict, direction, step.time, self.now);
-            incident.add_source(source);
-            incident.absorb(&step);
-            self.incidents.insert(subject, incident);
-            self.update(subject);
-        }
-    }
-
-    /// A late answer changed the outcome of an attempt that has been weighed.
-    fn revised(&mut self, attempt: &Attempt, from: Outcome) {
-        let Attempt { source, service, outcome, .. } = *attempt;
-        self.summary.attempts.remove(from);
-        self.summary.attempts.add(outcome);
-        let Some((at, trail_id)) = self.find_trail(source) else {
-            return;
-        };
-        let step = self.trails.get(trail_id).and_then(|trail| {
-            trail.steps.iter().find(|step| step.service == service && !step.revoked).copied()
-        });
-        if let Some(step) = step {
-            let (standing, fact) = self.inventory.standing(&self.home, &service, outcome, self.now);
-            let case = Case {
-                family_failed: step.row == Row::SameFamily,
-                ..self.case(attempt, standing, Some(trail_id))
-            };
-            let row = self.likelihoods.row(&case);
-            let weight = self.likelihoods.weight(case.direction, row);
-            let entry = self.sources.entry_mut(at);
-            entry.correct(weight - step.weight);
-            if let Some(trail) = self.trails.get_mut(trail_id)
-                && let Some(kept) = trail.steps.iter_mut().find(|kept| kept.service == service)
-            {
-                *kept = Step { outcome, standing, fact, row, weight, ..step };
-            }
-        }
-        if outcome.is_success() {
-            self.probes.withdraw(source, service);
-        } else {
-            self.probes.revise(source, service, outcome);
-        }
-        let subject = Subject::Source(self.leader(source));
-        if let Some(incident) = self.incidents.get_mut(&subject) {
-            incident.revise(service, from, outcome, self.now);
-            self.update(subject);
-        }
-    }
-
-    /// A service answers: it is offered, and what it gave as evidence while it was thought closed
-    /// is taken back.
-    fn answered(&mut self, service: Service, client: Addr) {
-        self.alive(service.host);
-        let accused = self.inventory.answered(service, client, self.now);
-        for source in accused {
-            self.revoke(source, service);
-        }
-    }
-
-    fn revoke(&mut self, source: Addr, service: Service) {
-        let Some((at, trail_id)) = self.find_trail(source) else {
-            return;
-        };
-        let Some(trail) = self.trails.get_mut(trail_id) else {
-            return;
-        };
-        let now = self.now;
-        let Some(step) = trail.steps.iter_mut().find(|step| {
-            step.service == service
-                && step.is_probe()
-                && !step.revoked
-                && now.since(step.time).as_secs() <= REVOKE_SECONDS
-        }) else {
-            return;
-        };
-        step.revoked = true;
-        let weight = step.weight;
-        let judged = trail.judged;
-        let entry = self.sources.entry_mut(at);
-        entry.correct(Nats(0) - weight);
-        entry.probes = entry.probes.saturating_sub(1);
-        let innocent = entry.score() < self.threshold && entry.page() < self.page_threshold;
-        self.probes.withdraw(source, service);
-        let subject = Subject::Source(self.leader(source));
-        if !judged {
-            return;
-        }
-        let Some(incident) = self.incidents.get_mut(&subject) else {
-            return;
-        };
-        incident.revoke(service);
-        if innocent && incident.source_count == 1 {
-            incident.verdict = Verdict::Withdrawn;
-            if let Some(trail) = self.trails.get_mut(trail_id) {
-                trail.judged = false;
-            }
-            self.update(subject);
-            self.incidents.remove(&subject);
         }
     }
 
@@ -482,35 +346,6 @@ impl Engine {
         }
     }
 
-    fn unasked(&mut self, from: Addr, to: Addr, port: u16) {
-        self.summary.backscatter += 1;
-        let now = self.now;
-        let state = &mut self.backscatter;
-        if state.since.is_none_or(|since| now.since(since).as_secs() > 3_600) {
-            *state = Backscatter { packets: 0, since: Some(now) };
-        }
-        state.packets += 1;
-        let (packets, since) = (state.packets, state.since.unwrap_or(now));
-        let subject = Subject::Backscatter;
-        let is_new = packets >= BACKSCATTER
-            && !self.incidents.contains_key(&subject)
-            && self.has_incident_room();
-        if is_new {
-            let (verdict, direction) = (Verdict::Backscatter, Direction::Inbound);
-            let incident = Incident::new(self.key, subject, verdict, direction, since, now);
-            self.incidents.insert(subject, incident);
-        }
-        if let Some(incident) = self.incidents.get_mut(&subject) {
-            incident.add_source(from);
-            let service = Service { host: to, protocol: Protocol::Tcp, port };
-            incident.sweep.touch(now, service, Technique::Syn, Outcome::Silent);
-            incident.last = now;
-            if is_new {
-                self.update(subject);
-            }
-        }
-    }
-
     fn decoy(&mut self, one: Addr, other: Addr) {
         let leader = self.leader(one);
         if leader != other {
@@ -520,53 +355,6 @@ impl Engine {
 
     pub(super) fn leader(&self, source: Addr) -> Addr {
         self.leaders.get(self.now, &source).unwrap_or(source)
-    }
-
-    /// A service fails for sources that used it before. All services of a host that fail together
-    /// are one outage.
-    fn outage_begins(&mut self, service: Service) {
-        let subject = Subject::Outage(service.host);
-        if !self.incidents.contains_key(&subject) && !self.has_incident_room() {
-            return;
-        }
-        let (key, now) = (self.key, self.now);
-        let (verdict, direction) = (Verdict::Outage, Direction::Inbound);
-        let incident = self
-            .incidents
-            .entry(subject)
-            .or_insert_with(|| Incident::new(key, subject, verdict, direction, now, now));
-        incident.add_source(service.host);
-        incident.sweep.touch(now, service, Technique::Connect, Outcome::Silent);
-        incident.last = now;
-        self.update(subject);
-    }
-
-    fn flood_begins(&mut self, service: Service) {
-        let subject = Subject::Flood(service);
-        if self.incidents.contains_key(&subject) || !self.has_incident_room() {
-            return;
-        }
-        let (verdict, direction) = (Verdict::Flood, Direction::Inbound);
-        let incident = Incident::new(self.key, subject, verdict, direction, self.now, self.now);
-        self.incidents.insert(subject, incident);
-        // What came before it was noticed was reported as probes of many sources.
-        self.probes.withdraw_all(service);
-        self.update(subject);
-    }
-
-    /// An attempt that is part of a flood that goes on.
-    fn absorb_flood(&mut self, attempt: &Attempt) -> bool {
-        let subject = Subject::Flood(attempt.service);
-        if self.incidents.is_empty() || attempt.outcome == Outcome::Established {
-            return false;
-        }
-        let Some(incident) = self.incidents.get_mut(&subject) else {
-            return false;
-        };
-        incident.add_source(attempt.source);
-        incident.sweep.touch(attempt.opened, attempt.service, attempt.technique, attempt.outcome);
-        incident.last = self.now;
-        true
     }
 
     fn is_friend(&self, source: Addr) -> bool {

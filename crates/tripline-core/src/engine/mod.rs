@@ -1,7 +1,9 @@
 //! The engine: packets and time in, events out.
 
+mod apart;
 mod judge;
 mod report;
+mod revise;
 
 use std::collections::VecDeque;
 
@@ -76,7 +78,7 @@ pub struct Engine {
     incidents: Map<Subject, Incident>,
     /// Decoys of one scan: source to leader.
     leaders: Recent<Addr, Addr>,
-    backscatter: judge::Backscatter,
+    backscatter: apart::Backscatter,
     next_sweep_of_old: Timestamp,
     signals: Vec<Signal>,
     events: VecDeque<Event>,
@@ -122,7 +124,7 @@ impl Engine {
             probes: Probes::new(key, limits.probes, settings.quiet),
             incidents: Map::with_hasher(key.map_state()),
             leaders: Recent::new(key, 4_096, Duration::from_secs(3_600)),
-            backscatter: judge::Backscatter::default(),
+            backscatter: apart::Backscatter::default(),
             next_sweep_of_old: Timestamp::from_nanos(i64::MIN),
             signals: Vec::new(),
             events: VecDeque::new(),

@@ -7,7 +7,7 @@ use crate::flow::{Circumstance, FlowId, State};
 use crate::service::{Direction, Outcome, Protocol, Service, Technique};
 
 /// Protocols of routers and tunnels (IANA's protocol numbers), where one end may send for hours
-/// what the other never answers: IGMP, IP in IP, 6in4, RSVP, GRE, ESP, AH, EIGRP, OSPF, EtherIP,
+/// what the other never answers: IGMP, IP in IP, 6in4, RSVP, GRE, ESP, AH, EIGRP, OSPF, `EtherIP`,
 /// PIM, VRRP, L2TP, FC, UDP-Lite, MPLS in IP. A scan of protocols is found by the two hundred and
 /// forty others.
 const SPEAKS_ALONE: [u8; 16] = [2, 4, 41, 46, 47, 50, 51, 88, 89, 97, 103, 112, 115, 133, 136, 137];

@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+/// Writes the frames of one kind of capture.
+type Fill = fn(&mut Capture) -> io::Result<()>;
+
 /// Writes the captures into `folder`.
 pub(crate) fn write(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let kinds: [(&str, fn(&mut Capture) -> io::Result<()>); 3] =
-        [("a-small", small), ("b-full", full), ("c-sources", sources)];
+    let kinds: [(&str, Fill); 3] = [("a-small", small), ("b-full", full), ("c-sources", sources)];
     let mut paths = Vec::new();
     for (name, fill) in kinds {
         let path = folder.join(name).with_extension("pcap");
@@ -36,16 +38,19 @@ fn full(capture: &mut Capture) -> io::Result<()> {
     sessions(capture, 1_000, 596, 1_460)
 }
 
+/// One of 4001 clients of 16 networks, with a port that it has not used for a while.
+fn client(session: u32) -> (u32, u16) {
+    let number = session % 4_001;
+    (0xcb00_7100 | (number % 256) | (number / 256) << 16, 1_024 + (session % 60_000) as u16)
+}
+
 /// Sessions of three segments to open, `segments` with data and answer, and one to end.
 fn sessions(capture: &mut Capture, count: u32, segments: u32, payload: u16) -> io::Result<()> {
     const AT_A_TIME: u32 = 64;
     for batch in 0..count / AT_A_TIME {
         for step in 0..segments + 4 {
             for session in batch * AT_A_TIME..(batch + 1) * AT_A_TIME {
-                let client = (
-                    0xcb00_7100 | session % 4_001 % 256 | (session % 4_001 / 256) << 16,
-                    1_024 + (session % 60_000) as u16,
-                );
+                let client = client(session);
                 let server = (SERVER + session % 8, 443);
                 match step {
                     0 => capture.open(client, server, SYN)?,

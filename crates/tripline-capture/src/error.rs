@@ -141,6 +141,14 @@ pub enum ErrorKind {
     /// The end comes within the compressed data.
     #[error("the {0} data is cut")]
     CompressedCut(Compression),
+    /// The compressed data is in order, and takes more memory than we give it.
+    #[error("the {codec} data needs {need}")]
+    CompressedTooLarge {
+        /// The way of packing.
+        codec: Compression,
+        /// What it needs and what there is.
+        need: String,
+    },
     /// The compressed data is damaged.
     #[error("the {codec} data is damaged: {message}")]
     Compressed {
@@ -218,6 +226,9 @@ impl ErrorKind {
             | Self::UnknownInterface { .. } => {
                 "what came before counts, the rest is not guessed at; \
                  copy the file again from where it was captured"
+            }
+            Self::CompressedTooLarge { .. } => {
+                "unpack it with `zstd -d --long=31`, if the machine has the memory for it"
             }
             Self::Compressed { .. } => {
                 "what came before counts; copy the file again from where it was packed"

@@ -347,6 +347,7 @@ fn source_failure(codec: Compression, error: &std::io::Error) -> ErrorKind {
     match (codec, error.kind()) {
         (Compression::None, _) => ErrorKind::from(error),
         (_, Io::UnexpectedEof) => ErrorKind::CompressedCut(codec),
+        (_, Io::Unsupported) => ErrorKind::CompressedTooLarge { codec, need: error.to_string() },
         (_, Io::InvalidInput | Io::InvalidData | Io::Other) => {
             ErrorKind::Compressed { codec, message: error.to_string() }
         }

@@ -3,14 +3,17 @@
 use std::error::Error as StdError;
 use std::io::{self, BufRead, Read};
 
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::errors::{
+    DecodeBlockContentError, DecompressBlockError, FrameDecoderError, ReadFrameHeaderError,
+};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// The largest window that is unpacked; the `zstd` program needs `--long` or `--memory` for more.
 const MAX_WINDOW: u64 = 128 << 20;
 
-/// No block unpacks to more (RFC 8878, 3.1.1.2.4).
-const MAX_BLOCK: usize = 128 << 10;
+/// What a damaged block can have left at most: the 128 KiB of a block (RFC 8878, 3.1.1.2.4) and the
+/// one sequence that went beyond it, of as much literal and as much repeated text.
+const MOST_LEFT: usize = 3 * (128 << 10);
 
 /// Unpacks a stream of Zstandard frames block by block.
 pub(crate) struct ZstdReader<R> {
@@ -71,7 +74,10 @@ impl<R: BufRead> ZstdReader<R> {
     fn unpack_block(&mut self) -> io::Result<State> {
         let one = BlockDecodingStrategy::UptoBlocks(1);
         let done = self.decoder.decode_blocks(&mut self.source, one);
-        done.map(|_| State::InFrame).map_err(|error| as_io(&error))
+        done.map(|_| State::InFrame).map_err(|error| {
+            self.withheld = left_by(&error);
+            as_io(&error)
+        })
     }
 
     /// Once all of a frame has been handed out, the checksum over it is known.
@@ -87,18 +93,13 @@ impl<R: BufRead> ZstdReader<R> {
     /// Ends the stream with an error, after what could be unpacked before it.
     ///
     /// The decoder keeps a whole window back until a frame is finished, megabytes that are good.
-    /// An empty last block (RFC 8878, 3.1.1.2) with any checksum makes it give them up. A block
-    /// that was cut has not been touched by then; a damaged one may have left its first part,
-    /// which is withheld.
+    /// An empty last block (RFC 8878, 3.1.1.2) with any checksum makes it give them up.
     fn fail(&mut self, error: io::Error) {
         const EMPTY_LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
         if matches!(self.state, State::InFrame) && !self.decoder.is_finished() {
             let one = BlockDecodingStrategy::UptoBlocks(1);
             // Should that fail as well, only the window is lost.
             drop(self.decoder.decode_blocks(EMPTY_LAST_BLOCK, one));
-            if error.kind() != io::ErrorKind::UnexpectedEof {
-                self.withheld = MAX_BLOCK;
-            }
         }
         self.state = State::Failed(Some(error));
     }
@@ -125,8 +126,27 @@ impl<R: BufRead> Read for ZstdReader<R> {
     }
 }
 
-/// A cut stream is an unexpected end, an error of the system stays one, the rest is damage.
+/// How much of a broken block may be among what was unpacked. Only a block that breaks while its
+/// sequences are carried out leaves something wrong; any other has not been touched, or, when it is
+/// a stored one that is cut, has left what is right.
+fn left_by(error: &FrameDecoderError) -> usize {
+    use DecodeBlockContentError::DecompressBlockError as Block;
+    match error {
+        FrameDecoderError::FailedToReadBlockBody(Block(
+            DecompressBlockError::ExecuteSequencesError(_),
+        )) => MOST_LEFT,
+        _ => 0,
+    }
+}
+
+/// A cut stream is an unexpected end, an error of the system stays one, a window beyond our measure
+/// is not supported, the rest is damage.
 fn as_io(error: &FrameDecoderError) -> io::Error {
+    if let FrameDecoderError::WindowSizeTooBig { requested, max } = error {
+        let (requested, max) = (requested >> 20, max >> 20);
+        let message = format!("a window of {requested} MiB, the most is {max}");
+        return io::Error::new(io::ErrorKind::Unsupported, message);
+    }
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(this) = cause {
         if let Some(io) = this.downcast_ref::<io::Error>() {
@@ -214,6 +234,8 @@ mod tests {
     fn an_enormous_window_is_refused() {
         // Frame header with a window descriptor of exponent 31: 2 TiB.
         let (_, result) = unpack(&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 31 << 3, 1, 0, 0]);
-        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        assert_eq!(error.to_string(), "a window of 2097152 MiB, the most is 128");
     }
 }

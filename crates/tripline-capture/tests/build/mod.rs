@@ -4,7 +4,7 @@
 #[derive(Clone, Debug)]
 pub(crate) struct PcapWriter {
     pub(crate) bytes: Vec<u8>,
-    big_endian: bool,
+    pub(crate) big_endian: bool,
 }
 
 impl Default for PcapWriter {

@@ -204,8 +204,10 @@ impl FlowTable {
         let ends = |timeout| Ends { head: NIL, tail: NIL, timeout };
         Self {
             state: key.map_state(),
-            index: HashTable::new(),
-            flows: Vec::new(),
+            // The whole address range at once: moving the flows each time they outgrow it costs
+            // more, and pages that are never used are never there.
+            index: HashTable::with_capacity(capacity),
+            flows: Vec::with_capacity(capacity),
             free: Vec::new(),
             hot: Box::new([NIL; HOT]),
             queues: [ends(silence), ends(SETTLING), ends(OPEN)],

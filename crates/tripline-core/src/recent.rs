@@ -19,8 +19,8 @@ pub(crate) struct Recent<K, V> {
 
 impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
     pub(crate) fn new(key: Key, capacity: usize, lifetime: Duration) -> Self {
-        let map = Map::with_hasher(key.map_state());
-        Self { map, order: VecDeque::new(), capacity, lifetime }
+        let map = Map::with_capacity_and_hasher(capacity + 1, key.map_state());
+        Self { map, order: VecDeque::with_capacity(capacity + 1), capacity, lifetime }
     }
 
     /// Remembers `key` from `now` on.

@@ -19,8 +19,10 @@ const PROBES: u32 = 6;
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     key: Key,
-    young: Vec<[u64; WORDS]>,
-    old: Vec<[u64; WORDS]>,
+    /// The two generations of a block lie side by side.
+    blocks: Vec<[[u64; WORDS]; 2]>,
+    /// Which one is the newer: 0 or 1.
+    young: usize,
     inserted: usize,
     capacity: usize,
     lifetime: Duration,
@@ -34,8 +36,8 @@ impl Seen {
         let blocks = (capacity * BITS_PER_KEY / (64 * WORDS)).next_power_of_two();
         Self {
             key,
-            young: vec![[0; WORDS]; blocks],
-            old: vec![[0; WORDS]; blocks],
+            blocks: vec![[[0; WORDS]; 2]; blocks],
+            young: 0,
             inserted: 0,
             capacity,
             lifetime,
@@ -47,14 +49,16 @@ impl Seen {
     pub(crate) fn check_and_insert(&mut self, now: Timestamp, value: &impl Hash) -> bool {
         self.rotate(now);
         let hash = self.key.hash(value);
-        let block = hash as usize & (self.young.len() - 1);
+        let at = hash as usize & (self.blocks.len() - 1);
+        let [even, odd] = &mut self.blocks[at];
+        let (young, old) = if self.young == 0 { (even, odd) } else { (odd, even) };
         let mut bits = hash.rotate_right(32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (mut in_young, mut in_old) = (true, true);
         for _ in 0..PROBES {
             let (word, bit) = ((bits >> 61) as usize, 1u64 << (bits >> 55 & 63));
-            in_young &= self.young[block][word] & bit != 0;
-            in_old &= self.old[block][word] & bit != 0;
-            self.young[block][word] |= bit;
+            in_young &= young[word] & bit != 0;
+            in_old &= old[word] & bit != 0;
+            young[word] |= bit;
             bits = bits.rotate_left(9).wrapping_mul(0xff51_afd7_ed55_8ccd);
         }
         self.inserted += usize::from(!in_young);
@@ -64,8 +68,10 @@ impl Seen {
     fn rotate(&mut self, now: Timestamp) {
         let since = *self.since.get_or_insert(now);
         if self.inserted >= self.capacity || now.since(since) > self.lifetime {
-            std::mem::swap(&mut self.young, &mut self.old);
-            self.young.fill([0; WORDS]);
+            self.young ^= 1;
+            for block in &mut self.blocks {
+                block[self.young] = [0; WORDS];
+            }
             self.inserted = 0;
             self.since = Some(now);
         }

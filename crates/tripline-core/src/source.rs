@@ -94,6 +94,9 @@ pub(crate) enum Admission {
 #[derive(Debug)]
 pub(crate) struct SourceTable {
     key: Key,
+    /// By hash: the set in use, counted from 1, or 0 for none yet. A small input touches little
+    /// memory that way.
+    index: Vec<u32>,
     sets: Vec<[Entry; WAYS]>,
     seen: Seen,
     /// Entries in use.
@@ -109,7 +112,8 @@ impl SourceTable {
         let sets = (capacity / WAYS).max(1).next_power_of_two();
         Self {
             key,
-            sets: vec![[Entry::default(); WAYS]; sets],
+            index: vec![0; sets],
+            sets: Vec::with_capacity(sets),
             seen: Seen::new(key, capacity.max(1 << 16), Duration::from_secs(6 * 3_600)),
             used: 0,
             filtered: 0,
@@ -118,7 +122,7 @@ impl SourceTable {
     }
 
     pub(crate) fn find(&self, source: Addr) -> Option<usize> {
-        let set = self.set_of(source);
+        let set = (self.index[self.place(source)] as usize).checked_sub(1)?;
         let way = self.sets[set].iter().position(|entry| entry.is(source))?;
         Some(set * WAYS + way)
     }
@@ -140,7 +144,7 @@ impl SourceTable {
         }
         if let Some(way) = ways.iter().position(|entry| entry.flags & USED == 0) {
             self.used += 1;
-            self.place(set, way, source, now);
+            self.settle(set, way, source, now);
             return Admission::At(set * WAYS + way);
         }
         if !self.seen.check_and_insert(now, &source) {
@@ -151,11 +155,11 @@ impl SourceTable {
         let way = weakest.map_or(0, |(way, _)| way);
         let trail = ways[way].trail;
         self.evicted += 1;
-        self.place(set, way, source, now);
+        self.settle(set, way, source, now);
         Admission::Replaced { at: set * WAYS + way, trail }
     }
 
-    fn place(&mut self, set: usize, way: usize, source: Addr, now: Timestamp) {
+    fn settle(&mut self, set: usize, way: usize, source: Addr, now: Timestamp) {
         self.sets[set][way] = Entry {
             key: source,
             flags: USED,
@@ -165,8 +169,17 @@ impl SourceTable {
         };
     }
 
-    fn set_of(&self, source: Addr) -> usize {
-        self.key.hash(&source) as usize & (self.sets.len() - 1)
+    fn place(&self, source: Addr) -> usize {
+        self.key.hash(&source) as usize & (self.index.len() - 1)
+    }
+
+    fn set_of(&mut self, source: Addr) -> usize {
+        let place = self.place(source);
+        if self.index[place] == 0 {
+            self.sets.push([Entry::default(); WAYS]);
+            self.index[place] = self.sets.len() as u32;
+        }
+        self.index[place] as usize - 1
     }
 }
 

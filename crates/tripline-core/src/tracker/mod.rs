@@ -320,7 +320,10 @@ impl Tracker {
         if flow.circumstance != Circumstance::Expected {
             let (service, client) = (flow.service(), flow.origin());
             self.signals.push(Signal::Answered { service, client });
-            self.acquainted.insert(now, (client, service.host), ());
+            // Whom servers of ours call back outside excuses nothing and accuses nobody.
+            if self.home.direction(service.host, client) != Direction::Outbound {
+                self.acquainted.insert(now, (client, service.host), ());
+            }
         }
     }
 }

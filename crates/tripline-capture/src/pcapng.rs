@@ -39,8 +39,8 @@ pub(crate) struct Interface {
     clock: Clock,
 }
 
-/// A block at the start of the buffer.
-#[derive(Clone, Copy)]
+/// A block at the start of the buffer. Written into like a [`Record`], and for the same reason.
+#[derive(Clone, Copy, Default)]
 struct Block {
     kind: u32,
     total: u32,
@@ -69,7 +69,8 @@ impl PcapNg {
         mut described: impl FnMut(Interface),
     ) -> Result<bool, Damage> {
         while buffer.need(8) {
-            let block = self.block(buffer)?;
+            let mut block = Block::default();
+            self.block(buffer, &mut block)?;
             let fail = |kind| Damage { at: block.at, kind };
             match block.kind {
                 ENHANCED_PACKET | SIMPLE_PACKET | OBSOLETE_PACKET => {
@@ -97,7 +98,8 @@ impl PcapNg {
 
     /// Type and length of the block at the start of the buffer. A section header sets the byte
     /// order that its own length is written in.
-    fn block(&mut self, buffer: &mut Buffer) -> Result<Block, Damage> {
+    #[inline]
+    fn block(&mut self, buffer: &mut Buffer, block: &mut Block) -> Result<(), Damage> {
         let at = buffer.offset();
         let kind = word(buffer.available(), 0, self.big_endian);
         let least = match kind {
@@ -125,7 +127,10 @@ impl PcapNg {
             None
         };
         match fault {
-            None => Ok(Block { kind, total, at }),
+            None => {
+                *block = Block { kind, total, at };
+                Ok(())
+            }
             Some(fault) => {
                 Err(Damage { at, kind: ErrorKind::BlockLength { length: total, fault } })
             }
@@ -133,6 +138,7 @@ impl PcapNg {
     }
 
     /// All bytes of a block that has to be kept, its two lengths compared.
+    #[inline]
     fn whole<'a>(&self, buffer: &'a mut Buffer, block: Block) -> Result<&'a [u8], Damage> {
         self.check_packet_length(buffer, block)?;
         if !buffer.need(block.total as usize) {
@@ -192,6 +198,7 @@ impl PcapNg {
     }
 
     /// Tells how many bytes are before the packet in its block.
+    #[inline]
     fn packet(&self, block: Block, whole: &[u8], record: &mut Record) -> Result<usize, ErrorKind> {
         let interface = self.interface_of(block.kind, whole)?;
         record.link = interface.link;
@@ -226,17 +233,22 @@ impl PcapNg {
     }
 
     /// The interface of a packet block, of which at least the first 12 bytes are there.
-    fn interface_of(&self, kind: u32, head: &[u8]) -> Result<Interface, ErrorKind> {
+    /// Lent, because a copy would be stored in halves and loaded whole, as with [`Record`].
+    #[inline]
+    fn interface_of(&self, kind: u32, head: &[u8]) -> Result<&Interface, ErrorKind> {
         let id = match kind {
             ENHANCED_PACKET => word(head, 8, self.big_endian),
             OBSOLETE_PACKET => u32::from(half(head, 8, self.big_endian)),
             _ => 0,
         };
-        let known = self.interfaces.get(id as usize).copied();
-        known.ok_or(ErrorKind::UnknownInterface { id, described: self.interfaces.len() })
+        match self.interfaces.get(id as usize) {
+            Some(interface) => Ok(interface),
+            None => Err(ErrorKind::UnknownInterface { id, described: self.interfaces.len() }),
+        }
     }
 }
 
+#[inline]
 fn check_ends(block: Block, tail: u32) -> Result<(), Damage> {
     if tail == block.total {
         return Ok(());

@@ -1,6 +1,9 @@
-//! What the fuzz targets share: a form in which bytes are a sequence of frames with times.
+//! What the fuzz targets share: a form in which bytes are a sequence of frames with times, and the
+//! parts of an engine.
 //!
 //! `docs/fuzzing.md` tells what each target checks and how they are run.
+
+pub mod setup;
 
 use tripline_packet::{Duration, Frame, LinkType, Timestamp};
 
@@ -102,16 +105,24 @@ mod tests {
     fn what_is_written_is_read() {
         let time = Timestamp::from_parts(7, 0);
         let first = Frame { time, link: LinkType::RawIp, wire_len: 3, data: b"abc" };
-        let second =
-            Frame { time: time + Duration::from_nanos(1_500), wire_len: 90, data: b"defg", ..first };
-        let third = Frame { time: second.time - Duration::from_nanos(4), wire_len: 0, data: b"", ..first };
+        let second = Frame {
+            time: time + Duration::from_nanos(1_500),
+            wire_len: 90,
+            data: b"defg",
+            ..first
+        };
+        let third =
+            Frame { time: second.time - Duration::from_nanos(4), wire_len: 0, data: b"", ..first };
         let mut writer = ScriptWriter::new(LinkType::RawIp).unwrap();
         for frame in [first, second, third] {
             writer.add(&frame, 3);
         }
         let bytes = writer.into_bytes();
         let read: Vec<_> = Script::new(&bytes).collect();
-        assert_eq!(read.iter().map(|frame| frame.data).collect::<Vec<_>>(), [&b"abc"[..], b"def", b""]);
+        assert_eq!(
+            read.iter().map(|frame| frame.data).collect::<Vec<_>>(),
+            [&b"abc"[..], b"def", b""]
+        );
         assert_eq!(read.iter().map(|frame| frame.wire_len).collect::<Vec<_>>(), [3, 1_003, 0]);
         let steps = read.iter().map(|frame| frame.time.nanos() - START.nanos());
         assert_eq!(steps.collect::<Vec<_>>(), [0, 1_024, 1_020]);

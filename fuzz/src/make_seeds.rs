@@ -78,8 +78,8 @@ fn from_capture(path: &Path, corpus: &Path) -> Result<()> {
     }
     if let Some(script) = script(path) {
         seed(&corpus.join("decode").join(&name), &script)?;
-        // The engine's first byte chooses its settings.
-        for choice in [0x00, 0x3b] {
+        // Home guessed; home and services declared, each update told; small tables and short times.
+        for choice in [0x02, 0x85, 0x71] {
             let chosen = [&[choice], script.as_slice()].concat();
             seed(&corpus.join("engine").join(format!("{choice:02x}-{name}")), &chosen)?;
         }

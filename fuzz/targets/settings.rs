@@ -31,9 +31,14 @@ fn check(settings: &Settings) {
         assert!(span > Duration::ZERO);
     }
     let limits = settings.limits;
-    for size in
-        [limits.flows, limits.sources, limits.trails, limits.services, limits.probes, limits.incidents]
-    {
+    for size in [
+        limits.flows,
+        limits.sources,
+        limits.trails,
+        limits.services,
+        limits.probes,
+        limits.incidents,
+    ] {
         assert!((1..=1 << 31).contains(&size));
     }
     for scanner in &settings.scanners {

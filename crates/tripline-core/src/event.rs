@@ -356,6 +356,9 @@ pub struct Incident {
     pub techniques: Vec<Technique>,
     /// The tool, when its marks are consistent.
     pub tool: Option<ToolMark>,
+    /// Signatures of other pages of the catalogue that apply: marks of tools, fingerprinting,
+    /// fragments.
+    pub also: Vec<String>,
     /// How fast.
     pub pace: Pace,
     /// In which order.

@@ -366,7 +366,10 @@ fn within(ranges: &[PortRange], port: u16) -> bool {
 }
 
 const fn is_impossible(technique: Technique) -> bool {
-    matches!(technique, Technique::Fin | Technique::Null | Technique::Xmas | Technique::Stray)
+    matches!(
+        technique,
+        Technique::Fin | Technique::Null | Technique::Xmas | Technique::SynFin | Technique::Stray
+    )
 }
 
 fn stray(case: &Case) -> Row {

@@ -115,6 +115,8 @@ pub(crate) struct Flow {
     pub(crate) circumstance: Circumstance,
     /// Index of the tool rule that matched the opening, or `NO_MARK`.
     pub(crate) mark: u8,
+    /// The opening came in fragments that split its transport header.
+    pub(crate) fragmented: bool,
     /// The outcome that was already told; another one is a revision.
     pub(crate) told: Option<Outcome>,
     /// Initial sequence number of the originator (or SCTP tag).
@@ -271,6 +273,7 @@ impl FlowTable {
             technique,
             circumstance: Circumstance::Plain,
             mark: NO_MARK,
+            fragmented: false,
             has_data: false,
             told: None,
             isn: 0,

@@ -1,18 +1,18 @@
 //! Incidents: everything one source (or a set that belongs together) did, told once.
 
+mod naming;
+
 use siphasher::sip::SipHasher13;
 use std::hash::{Hash, Hasher};
 use tripline_packet::{Addr, Timestamp};
 
-use crate::catalog::{Catalog, Entry, Risk};
-use crate::event::PaceClass;
+use crate::catalog::{Catalog, Entry};
 use crate::event::{
-    Action, EvidenceStep, Found, Incident as Report, Proof, Response, SCHEMA_VERSION, Shape,
-    ToolMark, Verdict,
+    EvidenceStep, Found, Incident as Report, Proof, SCHEMA_VERSION, Shape, ToolMark, Verdict,
 };
 use crate::evidence::Nats;
 use crate::keyed::Key;
-use crate::service::{Direction, Outcome, Protocol, Service, Technique};
+use crate::service::{Direction, Outcome, Service};
 use crate::story;
 use crate::sweep::Sweep;
 use crate::tools::Tools;
@@ -54,6 +54,7 @@ pub(crate) struct Incident {
     steps: Vec<Step>,
     /// How often each tool rule matched.
     marks: Vec<(u8, u64)>,
+    fragmented: bool,
     pub(crate) proof: Option<(Service, Timestamp)>,
     updates: u32,
     /// What was told last, to see what is new.
@@ -107,6 +108,7 @@ impl Incident {
             found: Vec::new(),
             steps: Vec::new(),
             marks: Vec::new(),
+            fragmented: false,
             proof: None,
             updates: 0,
             told: None,
@@ -133,6 +135,7 @@ impl Incident {
         if self.steps.len() < MOST_STEPS {
             self.steps.push(*step);
         }
+        self.fragmented |= step.fragmented;
         if let Some(mark) = step.mark {
             match self.marks.iter_mut().find(|(known, _)| *known == mark) {
                 Some((_, count)) => *count += 1,
@@ -227,6 +230,7 @@ impl Incident {
             shape,
             techniques: self.sweep.techniques(),
             tool: self.tool(context.tools),
+            also: self.also(context.tools),
             pace: self.sweep.pace(),
             order: shape.and_then(|_| self.sweep.order()),
             coverage: shape.and_then(|_| self.sweep.coverage()),
@@ -288,73 +292,6 @@ impl Incident {
         catalog.find(self.signature())
     }
 
-    fn signature(&self) -> &'static str {
-        match self.verdict {
-            Verdict::FollowUp => "Follow_Up",
-            Verdict::Backscatter => "Backscatter",
-            Verdict::Outage => "Service_Outage",
-            Verdict::StaleClient => "Stale_Client",
-            Verdict::Authorised => "Authorised_Scanner",
-            Verdict::Flood if self.sweep.protocols().first() == Some(&Protocol::Udp) => "UDP_Flood",
-            Verdict::Flood => "TCP_Flood",
-            Verdict::Sweep | Verdict::Withdrawn => self.sweep_signature(),
-        }
-    }
-
-    fn sweep_signature(&self) -> &'static str {
-        let shape = self.sweep.shape();
-        let protocols = self.sweep.protocols();
-        let slow = self.sweep.pace().class == PaceClass::Slow;
-        if self.decoys {
-            return "Decoy_Scan";
-        }
-        if self.direction == Direction::Outbound {
-            return "Outbound_Sweep";
-        }
-        match self.sweep.techniques().first() {
-            Some(Technique::Fin) => return "TCP_FIN_Scan",
-            Some(Technique::Null) => return "TCP_Null_Scan",
-            Some(Technique::Xmas) => return "TCP_Xmas_Scan",
-            Some(Technique::Ack) => return "TCP_ACK_Scan",
-            Some(Technique::Maimon) => return "TCP_Maimon_Scan",
-            Some(Technique::Stray) => return "TCP_Stray_Flags",
-            _ => {}
-        }
-        match (protocols.as_slice(), shape) {
-            ([Protocol::Icmp], _) => "Ping_Sweep",
-            ([Protocol::Arp], _) => "ARP_Sweep",
-            ([Protocol::Nd], _) => "ND_Sweep",
-            ([Protocol::Ip], _) => "IP_Protocol_Scan",
-            ([Protocol::Tcp], Shape::Vertical) if slow => "Slow_Port_Scan",
-            ([Protocol::Tcp], Shape::Horizontal) if slow => "Slow_Service_Sweep",
-            ([Protocol::Tcp], Shape::Horizontal) if self.direction == Direction::Internal => {
-                "Internal_Sweep"
-            }
-            ([Protocol::Tcp], Shape::Vertical) => "TCP_Port_Scan",
-            ([Protocol::Tcp], Shape::Horizontal) => "TCP_Service_Sweep",
-            ([Protocol::Tcp], _) if self.sweep.ports() <= 5 => "TCP_Network_Sweep",
-            ([Protocol::Tcp], _) => "TCP_Network_Scan",
-            ([Protocol::Udp], Shape::Vertical) => "UDP_Port_Scan",
-            ([Protocol::Udp], Shape::Horizontal) => "UDP_Service_Sweep",
-            ([Protocol::Udp], _) if self.sweep.ports() <= 5 => "UDP_Network_Sweep",
-            ([Protocol::Udp], _) => "UDP_Network_Scan",
-            ([Protocol::Sctp], Shape::Vertical) => "SCTP_Port_Scan",
-            ([Protocol::Sctp], _) => "SCTP_Service_Sweep",
-            _ => "Mixed_Scan",
-        }
-    }
-
-    /// The catalogue's risk, raised by what the sweep found and by where it comes from.
-    fn risk(&self, entry: Option<&Entry>) -> Risk {
-        let base = entry.map_or(Risk::Low, |entry| entry.risk);
-        match self.verdict {
-            Verdict::Sweep if !self.found.is_empty() || self.direction != Direction::Inbound => {
-                base.max(Risk::Medium)
-            }
-            _ => base,
-        }
-    }
-
     fn proof_event(&self) -> Proof {
         match self.proof {
             Some((service, when)) => Proof::Proven {
@@ -363,43 +300,6 @@ impl Incident {
             },
             None => Proof::None,
         }
-    }
-
-    fn response(&self) -> Response {
-        let (action, reason) = match (self.verdict, self.direction) {
-            (Verdict::Authorised, _) => {
-                (Action::Notify, "an authorised scanner is reported and never curtailed")
-            }
-            (Verdict::Sweep | Verdict::FollowUp, Direction::Internal | Direction::Outbound) => (
-                Action::Investigate,
-                "the source is one of our own hosts: find out what runs on it before cutting it off",
-            ),
-            (Verdict::Sweep | Verdict::FollowUp, _) if self.decoys => (
-                Action::RateLimit,
-                "most of these sources are forged decoys: only what is proven may be curtailed",
-            ),
-            (Verdict::Sweep | Verdict::FollowUp, _) if self.proof.is_some() => {
-                (Action::Curtail, "the source proved that the address is its own")
-            }
-            (Verdict::Sweep | Verdict::FollowUp, _) => (
-                Action::RateLimit,
-                "the source address is not proven and may be forged: a rate limit on services \
-                 that nobody offers hurts no one else",
-            ),
-            (Verdict::Outage, _) => (Action::Notify, "the service fails, not its clients"),
-            (Verdict::Flood, _) => (
-                Action::Notify,
-                "the sources are most likely forged: cutting them off would hit others; protect \
-                 the service (SYN cookies, rate limits)",
-            ),
-            (Verdict::StaleClient, _) => {
-                (Action::Notify, "a client with an old configuration, not an attacker")
-            }
-            (Verdict::Backscatter | Verdict::Withdrawn, _) => {
-                (Action::Notify, "nothing was attempted here")
-            }
-        };
-        Response { action, reason: reason.to_owned() }
     }
 }
 

@@ -200,6 +200,8 @@ pub enum Technique {
     Null,
     /// TCP segment with FIN, PSH and URG.
     Xmas,
+    /// TCP segment with SYN and FIN.
+    SynFin,
     /// TCP segment with ACK alone that belongs to no session. A "window" scan looks the same.
     Ack,
     /// TCP segment with FIN and ACK that belongs to no session.
@@ -229,6 +231,7 @@ impl Technique {
             Self::Fin => "FIN",
             Self::Null => "NULL",
             Self::Xmas => "Xmas",
+            Self::SynFin => "SYN+FIN",
             Self::Ack => "ACK/window",
             Self::Maimon => "Maimon",
             Self::Stray => "stray flags",
@@ -243,7 +246,16 @@ impl Technique {
 
     /// Is this a TCP segment that no honest stack opens a session with?
     pub const fn is_stealth(self) -> bool {
-        matches!(self, Self::Fin | Self::Null | Self::Xmas | Self::Ack | Self::Maimon | Self::Stray)
+        matches!(
+            self,
+            Self::Fin
+                | Self::Null
+                | Self::Xmas
+                | Self::SynFin
+                | Self::Ack
+                | Self::Maimon
+                | Self::Stray
+        )
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The rules are data (`catalog/tools.toml`): a *look* is a set of header values that must all
 //! agree; a *formula* is a relation between header fields, or between two packets of one source,
-//! named here in [`Formula`] because it has to be computed.
+//! named here in `Formula` because it has to be computed.
 
 use serde::Deserialize;
 use tripline_packet::{Addr, Body, Packet, SctpChunk};

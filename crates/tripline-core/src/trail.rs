@@ -21,6 +21,7 @@ pub(crate) struct Step {
     pub(crate) weight: Nats,
     /// Index of the tool rule that matched.
     pub(crate) mark: Option<u8>,
+    pub(crate) fragmented: bool,
     pub(crate) tool_weight: Nats,
     /// Score after this step.
     pub(crate) score: Nats,

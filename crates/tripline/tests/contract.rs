@@ -49,6 +49,7 @@ fn every_outcome_and_technique_is_valid() {
         Technique::Syn,
         Technique::Connect,
         Technique::Maimon,
+        Technique::SynFin,
         Technique::Stray,
         Technique::IpProtocol,
     ];

@@ -117,6 +117,7 @@ impl Engine {
             row,
             weight,
             mark: attempt.mark,
+            fragmented: attempt.fragmented,
             tool_weight,
             score: weight,
             revoked: false,

@@ -28,6 +28,8 @@ pub(crate) struct Attempt {
     pub(crate) circumstance: Circumstance,
     /// Index of the tool rule that the opening matched.
     pub(crate) mark: Option<u8>,
+    /// The opening came in fragments that split its transport header.
+    pub(crate) fragmented: bool,
     /// When it was made.
     pub(crate) opened: Timestamp,
 }
@@ -246,6 +248,7 @@ impl Tracker {
             outcome,
             circumstance: Circumstance::Plain,
             mark: None,
+            fragmented: false,
             opened: now,
         }));
     }
@@ -260,6 +263,7 @@ impl Tracker {
         let flow = self.flows.flow_mut(id);
         flow.mark = mark.unwrap_or(NO_MARK);
         flow.circumstance = opening.circumstance;
+        flow.fragmented = opening.packet.reassembled;
         let (source, service) = (flow.origin(), flow.service());
         self.signals.push(Signal::Opened { source, service });
         id
@@ -343,6 +347,7 @@ fn attempt_of(flow: &Flow, outcome: Outcome) -> Attempt {
         outcome,
         circumstance: flow.circumstance,
         mark: (flow.mark != NO_MARK).then_some(flow.mark),
+        fragmented: flow.fragmented,
         opened: flow.opened,
     }
 }

@@ -25,6 +25,7 @@ fn segment(flags: TcpFlags) -> Segment {
     match flags.0 & OPENERS {
         TcpFlags::SYN => Segment::Syn,
         both if both == TcpFlags::SYN | TcpFlags::ACK => Segment::SynAck,
+        both if both == TcpFlags::SYN | TcpFlags::FIN => Segment::Impossible(Technique::SynFin),
         some if some & TcpFlags::SYN != 0 => Segment::Impossible(Technique::Stray),
         some if some & TcpFlags::RST != 0 => Segment::Rst,
         some if some & TcpFlags::ACK != 0 => Segment::Within,

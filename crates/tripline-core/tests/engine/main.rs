@@ -140,7 +140,7 @@ fn stealth_flags_are_told_apart() {
         (0, Technique::Null),
         (FIN, Technique::Fin),
         (FIN | PSH | URG, Technique::Xmas),
-        (SYN | FIN, Technique::Stray),
+        (SYN | FIN, Technique::SynFin),
         (ACK, Technique::Ack),
         (FIN | ACK, Technique::Maimon),
     ] {

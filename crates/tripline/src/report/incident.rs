@@ -241,6 +241,10 @@ fn add_hints(page: &mut Page, incident: &Incident, input: &str) {
     let signature = format!("tripline explain {}", incident.signature);
     let line = hint(page, signature, "  what this event is");
     page.field("read on", &line);
+    if !incident.also.is_empty() {
+        let line = page.line().plain(format!("also {}", incident.also.join(", ")));
+        page.field("", &line);
+    }
     let replay = format!("tripline explain {} {input}", incident.id);
     let line = hint(page, replay, "  the evidence, step by step");
     page.field("", &line);

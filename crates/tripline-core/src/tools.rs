@@ -9,6 +9,9 @@ use tripline_packet::{Addr, Body, Packet, SctpChunk};
 
 use crate::evidence::Nats;
 
+#[cfg(test)]
+mod tests;
+
 /// All fingerprints.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Table")]

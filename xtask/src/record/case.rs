@@ -22,12 +22,13 @@ const TOTAL_LIMIT: u64 = 6_000_000;
 const VERDICTS: [&str; 7] =
     ["sweep", "follow_up", "flood", "backscatter", "outage", "stale_client", "authorised"];
 const SHAPES: [&str; 4] = ["vertical", "horizontal", "block", "distributed"];
-const TECHNIQUES: [&str; 14] = [
+const TECHNIQUES: [&str; 15] = [
     "syn",
     "connect",
     "fin",
     "null",
     "xmas",
+    "syn_fin",
     "ack",
     "window",
     "maimon",

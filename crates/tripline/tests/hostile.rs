@@ -1,6 +1,7 @@
 //! The program on captures that were made to hurt, one by one and all at once.
 //!
 //! `tests/hostile/EXPECTED.toml` has what each must give; the capture crate's tests write it.
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is the assertion")]
 
 #[expect(dead_code, reason = "the captures are there already")]
 mod rig;
@@ -62,8 +63,9 @@ fn each_gives_its_frames_and_its_message() {
             Some(message) => assert!(ran.err.contains(&message), "{file}: {}", ran.err),
             None => assert_eq!(ran.err, "", "{file}"),
         }
-        if expected.ending == "refused" {
-            assert_eq!(ran.out, "", "{file}");
+        if nothing {
+            // What could not even be opened has no totals.
+            assert!(ran.out.lines().count() <= 3, "{file}: {}", ran.out);
             continue;
         }
         let events = events(&ran);

@@ -214,9 +214,8 @@ impl Catalog {
                 continue;
             };
             let ranges = entry.ports.iter().chain(entry.names.iter().map(|named| &named.port));
-            let before = by_port.len();
             by_port.extend(ranges.map(|range| (protocol, range.first, range.last, index)));
-            if by_port.len() == before && entry.signature.ends_with("_Other") {
+            if entry.is_catch_all() {
                 other.push((protocol, index));
             }
         }
@@ -266,6 +265,12 @@ impl Catalog {
 }
 
 impl Entry {
+    /// Whether this is the entry for all ports of its protocol that no other one claims: without
+    /// ports, and called so. A historical name whose port is lost has no ports, either.
+    pub fn is_catch_all(&self) -> bool {
+        self.ports.is_empty() && self.names.is_empty() && self.signature.ends_with("_Other")
+    }
+
     /// The name that a table entry gives to `port`, such as a trojan's.
     pub fn name_of(&self, port: u16) -> Option<&str> {
         let named = self.names.iter().find(|named| named.port.contains(port))?;

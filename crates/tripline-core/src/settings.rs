@@ -62,7 +62,7 @@ pub struct Scanner {
 /// Table sizes. Memory is fixed at start; these are the numbers of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Flows that are followed at a time (about 112 bytes each).
+    /// Flows that are followed at a time (128 bytes each).
     pub flows: usize,
     /// Sources with evidence (48 bytes each).
     pub sources: usize,

@@ -145,8 +145,7 @@ impl Engine {
             return;
         }
         let incident = self.incidents.get(&Subject::Source(self.leader(source)));
-        let is_catch_all = entry.ports.is_empty() && entry.names.is_empty();
-        if incident.is_some() && is_catch_all {
+        if incident.is_some() && entry.is_catch_all() {
             self.probes.count_only();
             return;
         }

@@ -83,9 +83,10 @@ fn names(page: &mut Page, names: &[NamedPort]) {
 fn ports(entry: &Entry) -> Option<String> {
     let protocol = entry.protocol?;
     if entry.ports.is_empty() {
-        return Some(match entry.names.len() {
-            0 => format!("{protocol}, any that no other event claims"),
-            _ => format!("{protocol}, see the table"),
+        return Some(match (entry.is_catch_all(), entry.names.len()) {
+            (true, _) => format!("{protocol}, any that no other event claims"),
+            (false, 0) => format!("{protocol}, none"),
+            (false, _) => format!("{protocol}, see the table"),
         });
     }
     let ports: Vec<String> = entry.ports.iter().map(ToString::to_string).collect();

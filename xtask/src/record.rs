@@ -119,7 +119,7 @@ fn perform(record: &Record, lab: &Lab, work: &Path, file: &Path) -> Result<captu
 fn run_all(runs: &[&Run], lab: &Lab, work: &Path, deadline: Instant) -> Result<Vec<Job>> {
     let mut background = Vec::new();
     for run in runs {
-        let job = Job::start(lab, &run.host, &run.command, work)?;
+        let job = Job::start(&lab.namespace(&run.host)?, &run.host, &run.command, work)?;
         if run.background {
             background.push(job);
             continue;

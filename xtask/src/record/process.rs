@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::lab::Lab;
-
 /// How a command ended.
 pub(super) enum Finished {
     Success,
@@ -27,15 +25,15 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Starts `command` with bash on `host`, in the working folder; `$LAB` is the folder of the
-    /// lab's own scripts.
-    pub(super) fn start(lab: &Lab, host: &str, command: &str, work: &Path) -> Result<Self> {
+    /// Starts `command` with bash in a namespace, in the working folder; `$LAB` is the folder of
+    /// the lab's own scripts. The log is named after `host`.
+    pub(super) fn start(namespace: &str, host: &str, command: &str, work: &Path) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let log = work.join(format!("{number:02}-{host}.log"));
         let out = File::create(&log)?;
         let child = Command::new("ip")
-            .args(["netns", "exec", &lab.namespace(host)?, "bash", "-c", command])
+            .args(["netns", "exec", namespace, "bash", "-c", command])
             .current_dir(work)
             .env("LAB", super::root().join("xtask/lab"))
             .env("HOME", work)

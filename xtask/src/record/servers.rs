@@ -115,7 +115,7 @@ pub(super) fn start(names: &[String], lab: &Lab, work: &Path) -> Result<Vec<Job>
         fs::create_dir(&folder)?;
         let script = scripts.join(format!("{}.sh", server.name));
         let command = format!(". {}", script.display());
-        jobs.push((server, host, Job::start(lab, host, &command, &folder)?));
+        jobs.push((server, host, Job::start(&lab.namespace(host)?, host, &command, &folder)?));
     }
     for (server, host, job) in &mut jobs {
         wait_ready(server, host, job, lab, work)?;
@@ -130,7 +130,7 @@ fn wait_ready(server: &Server, host: &str, job: &mut Job, lab: &Lab, work: &Path
         Some(port) => format!("until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>&-; do sleep 0.1; done"),
         None => "sleep 1".into(),
     };
-    let asked = Job::start(lab, host, &question, work)?.wait_until(deadline)?;
+    let asked = Job::start(&lab.namespace(host)?, host, &question, work)?.wait_until(deadline)?;
     if !matches!(asked, Finished::Success) || job.has_ended()? {
         let said = fs::read_to_string(&job.log).unwrap_or_default();
         bail!("{} on {host} did not come up:\n{said}", server.name);

@@ -4,10 +4,14 @@
 //! no control character of a capture reaches the terminal, and with `unicode` off no character
 //! outside ASCII does.
 
+mod clean;
+
 use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+pub use clean::clean;
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -362,56 +366,6 @@ impl Page {
     pub fn widest(&self) -> usize {
         self.lines.iter().map(Line::width).max().unwrap_or(0)
     }
-}
-
-/// Makes text safe to show: control characters, and those that turn the direction of writing, are
-/// escaped; without `unicode` the rest is put into ASCII as well as it goes.
-pub fn clean(text: &str, unicode: bool) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for letter in text.chars() {
-        let turns_text = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if letter.is_control() || turns_text {
-            clean.extend(letter.escape_default());
-        } else if letter.is_ascii() || unicode {
-            clean.push(letter);
-        } else {
-            match ascii(letter) {
-                Some(spelled) => clean.push_str(spelled),
-                None => clean.extend(letter.escape_default()),
-            }
-        }
-    }
-    clean
-}
-
-/// The spelling of the characters that this program and its catalogue use.
-fn ascii(letter: char) -> Option<&'static str> {
-    Some(match letter {
-        '–' | '—' | '─' | '·' => "-",
-        '→' => "->",
-        '…' => "...",
-        '×' => "x",
-        '≤' => "<=",
-        '≥' => ">=",
-        '≈' => "~",
-        '‘' | '’' => "'",
-        '“' | '”' | '„' => "\"",
-        '│' | '┤' | '▌' => "|",
-        '┼' | '└' | '┬' | '┴' => "+",
-        '█' => "#",
-        '░' => ".",
-        '●' => "@",
-        '•' => "*",
-        '✓' => "ok",
-        '✗' => "x",
-        'α' => "alpha",
-        'µ' => "u",
-        'ä' => "ae",
-        'ö' => "oe",
-        'ü' => "ue",
-        'é' | 'è' => "e",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,11 @@ mod buffer;
 mod clock;
 mod error;
 mod file;
+#[cfg(target_os = "linux")]
+pub mod host;
 mod inputs;
+#[cfg(target_os = "linux")]
+pub mod live;
 mod pcap;
 mod pcapng;
 mod record;

@@ -1,0 +1,9 @@
+//! What this machine itself knows: who listens, and which addresses it cannot do without.
+
+mod listening;
+mod protected;
+mod sockets;
+
+pub use listening::{Listener, Listening};
+pub use protected::{ADMIN_PORTS, Protected, Reason, protected};
+pub use sockets::Transport;

@@ -1,11 +1,11 @@
 //! The inventory: which services exist, how we know, and who uses them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use cardinality_estimator::CardinalityEstimator;
 use hashbrown::hash_map::Entry;
-use tripline_packet::{Addr, Timestamp};
+use tripline_packet::{Addr, Duration, Timestamp};
 
 use crate::event::{SCHEMA_VERSION, ServiceEvent};
 use crate::home::Home;
@@ -18,6 +18,8 @@ use crate::settings::{Declared, Settings};
 pub(crate) enum Fact {
     DeclaredReserved,
     DeclaredService,
+    Listens,
+    NobodyListens,
     NotDeclared,
     DeclaredDark,
     Answers { first: Timestamp, last: Timestamp },
@@ -38,6 +40,8 @@ impl fmt::Display for Fact {
         match self {
             Self::DeclaredReserved => f.write_str("declared reserved in the settings"),
             Self::DeclaredService => f.write_str("declared offered in the settings"),
+            Self::Listens => f.write_str("a program of this machine listens there"),
+            Self::NobodyListens => f.write_str("no program of this machine listens there"),
             Self::NotDeclared => f.write_str("not among the services declared for this host"),
             Self::DeclaredDark => f.write_str("the settings declare this network dark"),
             Self::Answers { first, last } if first == last => {
@@ -86,14 +90,26 @@ pub(crate) enum Failure {
     OutageBegins,
 }
 
+/// Who listens on the machine that the sensor runs on, as its kernel tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// The addresses of the machine.
+    pub own: BTreeSet<Addr>,
+    /// What is offered on each of them.
+    pub services: BTreeSet<Service>,
+}
+
 /// See the module documentation.
 #[derive(Debug)]
 pub(crate) struct Inventory {
     key: Key,
     declared: Vec<Declared>,
+    listening: Option<Listening>,
+    /// Services that nobody listens on any more, and since when.
+    stopped: BTreeMap<Service, Timestamp>,
     reserved: Vec<Declared>,
     dark: Vec<tripline_packet::Prefix>,
-    stale_after: tripline_packet::Duration,
+    stale_after: Duration,
     offers: Map<Service, Offer>,
     closed: Map<Service, Closed>,
     closed_order: VecDeque<Service>,
@@ -114,6 +130,8 @@ struct Closed {
 /// counted against.
 const KNOWN_CLIENTS: usize = 32;
 const ACCUSED: usize = 8;
+/// How long a program may be away before its services count as gone.
+const RESTART: Duration = Duration::from_secs(3_600);
 /// Formerly successful clients that must fail before it is called an outage.
 const OUTAGE_CLIENTS: usize = 2;
 
@@ -122,6 +140,8 @@ impl Inventory {
         Self {
             key,
             declared: settings.services.clone(),
+            listening: None,
+            stopped: BTreeMap::new(),
             reserved: settings.reserved.clone(),
             dark: settings.dark.clone(),
             stale_after: settings.stale_after,
@@ -132,6 +152,26 @@ impl Inventory {
             capacity: settings.limits.services,
             began: None,
         }
+    }
+
+    /// Who listens from now on. A program that is being restarted is not gone: its services stay
+    /// offered for an hour.
+    pub(crate) fn set_listening(&mut self, listening: Listening, now: Timestamp) {
+        let before = self.listening.replace(listening).unwrap_or_default();
+        let after = self.listening.get_or_insert_default();
+        let is_stopped = |service: &&Service| !after.services.contains(service);
+        let stopped = before.services.iter().filter(is_stopped);
+        self.stopped.extend(stopped.map(|service| (*service, now)));
+        self.stopped
+            .retain(|service, at| now.since(*at) < RESTART && !after.services.contains(service));
+    }
+
+    /// Whether the kernel says that somebody listens there; `None` for other machines, and for
+    /// protocols whose sockets say nothing.
+    fn listens(&self, service: &Service) -> Option<bool> {
+        let listening = self.listening.as_ref()?;
+        let is_known = service.protocol.has_ports() && listening.own.contains(&service.host);
+        is_known.then(|| listening.services.contains(service) || self.stopped.contains_key(service))
     }
 
     /// Notes that the sensor watches from `now` on.
@@ -239,6 +279,9 @@ impl Inventory {
         if is_declared(&self.declared, service) == Some(false) {
             return (Standing::Unused, Fact::NotDeclared);
         }
+        if self.listens(service) == Some(false) {
+            return (Standing::Unused, Fact::NobodyListens);
+        }
         self.standing_by_outcome(home, service, outcome, now)
     }
 
@@ -249,6 +292,9 @@ impl Inventory {
         }
         if is_declared(&self.declared, service) == Some(true) {
             return Some((Standing::Offered, Fact::DeclaredService));
+        }
+        if self.listens(service) == Some(true) {
+            return Some((Standing::Offered, Fact::Listens));
         }
         let Offer { first, last, .. } = *offer?;
         Some(if now.since(last) > self.stale_after {
@@ -429,6 +475,27 @@ mod tests {
         inventory.closed(web(), OTHER, at(2));
         assert_eq!(inventory.answered(web(), OTHER, at(3)), [CLIENT, OTHER]);
         assert!(inventory.answered(web(), OTHER, at(4)).is_empty());
+    }
+
+    #[test]
+    fn who_listens_is_known_of_own_addresses_and_remembered_over_a_restart() {
+        let mut inventory = inventory(&Settings::default());
+        let own = BTreeSet::from([web().host]);
+        let services = BTreeSet::from([web()]);
+        inventory.set_listening(Listening { own: own.clone(), services }, at(0));
+        assert_eq!(standing(&inventory, Outcome::Refused, 1), Standing::Offered);
+        let ssh = Service { port: 22, ..web() };
+        let of = |inventory: &Inventory, service: Service, now| {
+            inventory.standing(&home(), &service, Outcome::Silent, at(now))
+        };
+        assert_eq!(of(&inventory, ssh, 1), (Standing::Unused, Fact::NobodyListens));
+        let elsewhere = Service { host: Addr::from_v4_bits(0xc000_020b), ..web() };
+        assert_eq!(of(&inventory, elsewhere, 1).0, Standing::Dark);
+        let nobody = Listening { own, ..Listening::default() };
+        inventory.set_listening(nobody.clone(), at(10));
+        assert_eq!(standing(&inventory, Outcome::Refused, 11), Standing::Offered);
+        inventory.set_listening(nobody, at(3_611));
+        assert_eq!(standing(&inventory, Outcome::Refused, 3_612), Standing::Unused);
     }
 
     #[test]

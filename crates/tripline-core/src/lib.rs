@@ -32,4 +32,5 @@ mod tracker;
 mod trail;
 
 pub use engine::{Config, Emit, Engine};
+pub use inventory::Listening;
 pub use service::{Direction, Outcome, Protocol, Service, Standing, Technique};

@@ -15,7 +15,7 @@ use crate::evidence::{Contacts, Likelihoods, Nats};
 use crate::flood::Floods;
 use crate::home::Home;
 use crate::incident::{Incident, Subject};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Listening};
 use crate::keyed::{Key, Map};
 use crate::probes::Probes;
 use crate::recent::Recent;
@@ -162,6 +162,12 @@ impl Engine {
         } else {
             self.take(packet, time);
         }
+    }
+
+    /// Tells who listens on the machine that the sensor runs on: of its own addresses nothing else
+    /// is offered, but for what is seen to answer (forwarded ports).
+    pub fn set_listening(&mut self, listening: Listening) {
+        self.inventory.set_listening(listening, self.now);
     }
 
     /// Lets time pass to `now` without a packet.

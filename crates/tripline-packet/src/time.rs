@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::{Serialize, Serializer};
 
 pub use std::time::Duration;
@@ -101,6 +103,79 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl FromStr for Timestamp {
+    type Err = String;
+
+    /// Reads RFC 3339, with any number of decimals and any zone.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse(text.trim()).ok_or_else(|| {
+            format!(
+                "`{text}` is no point in time; write 2026-12-31T00:00:00Z (RFC 3339, with a zone)"
+            )
+        })
+    }
+}
+
+fn parse(text: &str) -> Option<Timestamp> {
+    let (date, of_day) = text.split_once(['T', 't', ' '])?;
+    let [year, month, day] = numbers(date, '-')?;
+    let zone_at = of_day.find(['Z', 'z', '+', '-'])?;
+    let (of_day, zone) = of_day.split_at(zone_at);
+    let (of_day, decimals) = of_day.split_once('.').unwrap_or((of_day, "0"));
+    let [hour, minute, second] = numbers(of_day, ':')?;
+    let offset_minutes = match zone.split_at(1) {
+        ("Z" | "z", "") => 0,
+        (sign, offset) => {
+            let [hours, minutes] = numbers(offset, ':')?;
+            (hours * 60 + minutes) * if sign == "-" { -1 } else { 1 }
+        }
+    };
+    let is_date = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day);
+    // A leap second is the one before it again, as in the kernel.
+    if !is_date || hour > 23 || minute > 59 || second > 60 || offset_minutes.abs() > 24 * 60 {
+        return None;
+    }
+    let minutes = (days_from_civil(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
+    let digits = decimals.bytes().all(|digit| digit.is_ascii_digit()) && !decimals.is_empty();
+    let nanos = digits.then(|| format!("{decimals:0<9.9}").parse().ok())??;
+    Some(Timestamp::from_parts(minutes * 60 + second.min(59), nanos))
+}
+
+/// Exactly so many numbers of two to four digits.
+fn numbers<const N: usize>(text: &str, separator: char) -> Option<[i64; N]> {
+    let number = |part: &str| {
+        let is_number = (2..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| part.parse().ok())?
+    };
+    let numbers: Option<Vec<i64>> = text.split(separator).map(number).collect();
+    numbers?.try_into().ok()
+}
+
+const fn days_in(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01 of a date in the Gregorian calendar. Years are counted from 1 March, so
+/// that the leap day is the last of its year.
+const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let months_since_march = (month + 9) % 12;
+    let day_of_year = (153 * months_since_march + 2) / 5 + day - 1;
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
+        - 719_468
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -121,6 +196,40 @@ mod tests {
             (-1, 0, "1969-12-31T23:59:59.000000000Z"),
         ] {
             assert_eq!(Timestamp::from_parts(seconds, nanos).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for nanos in [0, 1, 951_782_400_000_000_001, -1, 1_795_399_583_500_000_000, i64::MAX] {
+            let time = Timestamp::from_nanos(nanos);
+            assert_eq!(time.to_string().parse(), Ok(time));
+        }
+        let known = [
+            ("2026-11-23T02:06:23.5Z", "2026-11-23T02:06:23.500000000Z"),
+            ("2026-11-23 03:06:23+01:00", "2026-11-23T02:06:23.000000000Z"),
+            ("2024-02-29T23:59:60-00:30", "2024-03-01T00:29:59.000000000Z"),
+            ("2026-11-23t02:06:23.1234567899z", "2026-11-23T02:06:23.123456789Z"),
+        ];
+        for (text, expected) in known {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), expected);
+        }
+        for wrong in [
+            "",
+            "now",
+            "2026-11-23",
+            "2026-11-23T02:06:23",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-23T24:00:00Z",
+            "2026-11-23T02:06:23.Z",
+            "2026-11-23T02:06:23.xZ",
+            "2026-11-23T02:06Z",
+            "2026-11-23T02:06:23+99:00",
+            "é026-11-23T02:06:23Z",
+            "2026-11-23T02:06:23Zé",
+        ] {
+            assert!(wrong.parse::<Timestamp>().is_err(), "{wrong}");
         }
     }
 

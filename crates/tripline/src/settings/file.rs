@@ -250,36 +250,8 @@ impl<'de> Deserialize<'de> for Instant {
             toml::Value::Datetime(time) => time.to_string(),
             other => other.to_string(),
         };
-        parse_instant(&text).map(Self).ok_or_else(|| {
-            D::Error::custom(format!(
-                "`{text}` is no point in time; write 2026-12-31T00:00:00Z (RFC 3339, with a zone)"
-            ))
-        })
+        text.parse().map(Self).map_err(D::Error::custom)
     }
-}
-
-/// Reads an RFC 3339 time; without a zone there is none.
-fn parse_instant(text: &str) -> Option<Timestamp> {
-    let time: toml::value::Datetime = text.trim().parse().ok()?;
-    let (date, of_day) = (time.date?, time.time?);
-    let offset_minutes = match time.offset? {
-        toml::value::Offset::Z => 0,
-        toml::value::Offset::Custom { minutes } => i64::from(minutes),
-    };
-    let days = days_from_civil(date.year.into(), date.month.into(), date.day.into());
-    let minutes = (days * 24 + i64::from(of_day.hour)) * 60 + i64::from(of_day.minute);
-    let seconds = (minutes - offset_minutes) * 60 + i64::from(of_day.second.unwrap_or(0));
-    Some(Timestamp::from_parts(seconds, of_day.nanosecond.unwrap_or(0)))
-}
-
-/// Days since 1970-01-01 of a date in the Gregorian calendar. Years are counted from 1 March, so
-/// that the leap day is the last of its year.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let months_since_march = (month + 9) % 12;
-    let day_of_year = (153 * months_since_march + 2) / 5 + day - 1;
-    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
-        - 719_468
 }
 
 #[cfg(test)]
@@ -300,26 +272,6 @@ mod tests {
         }
         for text in ["", "5", "s", "-5s", "5 weeks", "0s", "99999999999999999999d", "40000d"] {
             assert_eq!(parse_span(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn instants_agree_with_how_they_are_shown() {
-        for text in [
-            "1970-01-01T00:00:00.000000000Z",
-            "2000-02-29T12:34:56.789000000Z",
-            "2026-12-31T23:59:59.000000000Z",
-            "2100-03-01T00:00:00.000000000Z",
-            "1969-12-31T23:59:59.000000000Z",
-        ] {
-            assert_eq!(parse_instant(text).unwrap().to_string(), text);
-        }
-        assert_eq!(
-            parse_instant("2026-12-31T01:00:00+01:00"),
-            parse_instant("2026-12-31 00:00:00Z"),
-        );
-        for text in ["2026-12-31", "2026-12-31T00:00:00", "12:00:00", "tomorrow"] {
-            assert_eq!(parse_instant(text), None, "{text}");
         }
     }
 }

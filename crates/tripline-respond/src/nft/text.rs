@@ -1,0 +1,94 @@
+//! The tables as nft(8) reads them: what is installed can be read, and undone by hand.
+
+use std::fmt::Write as _;
+
+/// The family of the tables.
+pub const FAMILY: &str = "inet";
+/// The table for single sources.
+pub const TABLE: &str = "tripline";
+/// The table for networks. It stands alone because every change of a table with large interval
+/// sets makes nft(8) read all of it.
+pub const NETS_TABLE: &str = "tripline_nets";
+
+/// What is installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruleset {
+    /// Elements that each set can hold.
+    pub capacity: u32,
+    /// New sessions a minute at services that nobody offers, for a source that is slowed.
+    pub slow_per_minute: u32,
+}
+
+impl Default for Ruleset {
+    fn default() -> Self {
+        Self { capacity: 65_536, slow_per_minute: 6 }
+    }
+}
+
+impl Ruleset {
+    /// Text that makes the tables, whatever was there before.
+    ///
+    /// Sessions that are up are accepted first, so nobody who works is cut off. It runs before the
+    /// addresses are translated, so that ports of containers are those that the world sees.
+    pub fn install(&self) -> String {
+        let mut text = self.teardown();
+        let Self { capacity, slow_per_minute } = self;
+        let set = |text: &mut String, name: &str, kind: &str| {
+            let _ = writeln!(
+                text,
+                "\tset {name} {{\n\t\ttype {kind}\n\t\tsize {capacity}\n\t\tflags dynamic,timeout\n\t\tcounter\n\t}}\n"
+            );
+        };
+        let _ = writeln!(text, "table {FAMILY} {TABLE} {{");
+        set(&mut text, "hosts4", "ipv4_addr");
+        set(&mut text, "hosts6", "ipv6_addr");
+        set(&mut text, "nets64", "ipv6_addr");
+        set(&mut text, "ports4", "ipv4_addr . inet_proto . inet_service");
+        set(&mut text, "ports6", "ipv6_addr . inet_proto . inet_service");
+        set(&mut text, "slow4", "ipv4_addr");
+        set(&mut text, "slow6", "ipv6_addr");
+        let _ = writeln!(
+            text,
+            "\tset offered {{\n\t\ttype inet_proto . inet_service\n\t}}\n
+\tset rate4 {{\n\t\ttype ipv4_addr\n\t\tsize {capacity}\n\t\tflags dynamic,timeout\n\t\ttimeout 10m\n\t}}\n
+\tset rate6 {{\n\t\ttype ipv6_addr\n\t\tsize {capacity}\n\t\tflags dynamic,timeout\n\t\ttimeout 10m\n\t}}\n
+\tchain before {{
+\t\ttype filter hook prerouting priority mangle; policy accept;
+\t\tct state established,related accept
+\t\tip saddr @hosts4 drop
+\t\tip6 saddr @hosts6 drop
+\t\tip6 saddr & ffff:ffff:ffff:ffff:: @nets64 drop
+\t\tip saddr . meta l4proto . th dport @ports4 drop
+\t\tip6 saddr . meta l4proto . th dport @ports6 drop
+\t\tip saddr @slow4 jump slow
+\t\tip6 saddr @slow6 jump slow
+\t}}\n
+\tchain slow {{
+\t\tmeta l4proto . th dport @offered return
+\t\tupdate @rate4 {{ ip saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
+\t\tupdate @rate6 {{ ip6 saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
+\t}}
+}}
+table {FAMILY} {NETS_TABLE} {{
+\tset nets4 {{\n\t\ttype ipv4_addr\n\t\tsize {capacity}\n\t\tflags interval,timeout\n\t\tcounter\n\t}}\n
+\tset nets6 {{\n\t\ttype ipv6_addr\n\t\tsize {capacity}\n\t\tflags interval,timeout\n\t\tcounter\n\t}}\n
+\tchain before {{
+\t\ttype filter hook prerouting priority mangle; policy accept;
+\t\tct state established,related accept
+\t\tip saddr @nets4 drop
+\t\tip6 saddr @nets6 drop
+\t}}
+}}"
+        );
+        text
+    }
+
+    /// Text that takes everything away, and does not mind if nothing is there.
+    pub fn teardown(&self) -> String {
+        // `add` before `delete`: deleting what is not there is an error in older versions.
+        [TABLE, NETS_TABLE].iter().fold(String::new(), |mut text, table| {
+            let _ = writeln!(text, "add table {FAMILY} {table}\ndelete table {FAMILY} {table}");
+            text
+        })
+    }
+}

@@ -1,5 +1,9 @@
 //! The sets of nftables that the kernel drops by.
 
+#[cfg(target_os = "linux")]
+mod elements;
 mod text;
 
+#[cfg(target_os = "linux")]
+pub use elements::{Change, Held, Sets};
 pub use text::{FAMILY, NETS_TABLE, Ruleset, TABLE};

@@ -1,0 +1,132 @@
+//! The sets in a real kernel.
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is the assertion")]
+
+use std::collections::BTreeMap;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tripline_core::Protocol;
+use tripline_lab::Network;
+use tripline_packet::Duration;
+use tripline_respond::nft::{Change, Ruleset, Sets};
+use tripline_respond::{Scope, Target};
+
+fn main() -> anyhow::Result<()> {
+    tripline_lab::enter()?;
+    let trials = vec![
+        Trial::test("what_is_put_in_is_found_again", what_is_put_in_is_found_again),
+        Trial::test("packets_are_dropped_and_counted", packets_are_dropped_and_counted),
+        Trial::test("a_table_that_is_gone_is_noticed", a_table_that_is_gone_is_noticed),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit()
+}
+
+fn network() -> Network {
+    Network::new(&[
+        ("server", &["192.0.2.10/24", "2001:db8:1::10/64"]),
+        ("client", &["192.0.2.20/24", "2001:db8:1::20/64"]),
+    ])
+    .unwrap()
+}
+
+fn install(network: &Network) {
+    let text = Ruleset::default().install();
+    let text = text.replace('\'', "");
+    network.machine("server").run(&format!("nft -f - <<'END'\n{text}\nEND")).unwrap();
+}
+
+fn target(source: &str, scope: Scope) -> Target {
+    Target { source: source.parse().unwrap(), scope }
+}
+
+fn all_kinds() -> Vec<Target> {
+    let web = Scope::Service { protocol: Protocol::Tcp, port: 80 };
+    let dns = Scope::Service { protocol: Protocol::Udp, port: 53 };
+    vec![
+        target("198.51.100.7", Scope::Everything),
+        target("2001:db8:66::7", Scope::Everything),
+        target("2001:db8:66:1::/64", Scope::Everything),
+        target("203.0.113.0/24", Scope::Everything),
+        target("203.0.113.128/25", web).with_host("203.0.113.9"),
+        target("2001:db8:77::/48", Scope::Everything),
+        target("255.255.255.0/24", Scope::Everything),
+        target("198.51.100.8", web),
+        target("2001:db8:66::8", dns),
+        target("198.51.100.9", Scope::Unoffered),
+        target("2001:db8:66::9", Scope::Unoffered),
+    ]
+}
+
+trait WithHost {
+    fn with_host(self, host: &str) -> Self;
+}
+
+impl WithHost for Target {
+    fn with_host(self, host: &str) -> Self {
+        Self { source: host.parse().unwrap(), ..self }
+    }
+}
+
+fn what_is_put_in_is_found_again() -> Result<(), Failed> {
+    let network = network();
+    install(&network);
+    network.machine("server").within(|| {
+        let mut sets = Sets::open().unwrap();
+        let minute = Duration::from_secs(60);
+        for target in all_kinds() {
+            sets.change(Change::Add(target, minute)).unwrap_or_else(|e| panic!("{target}: {e}"));
+        }
+        let held = sets.read().unwrap();
+        let found: Vec<_> = held.keys().copied().collect();
+        let mut expected = all_kinds();
+        expected.sort();
+        assert_eq!(found, expected);
+        for (target, held) in &held {
+            assert!(held.left <= minute && held.left > minute / 2, "{target}: {held:?}");
+        }
+        // Once more, for longer.
+        let target = all_kinds()[0];
+        sets.change(Change::Add(target, minute * 10)).unwrap();
+        assert!(sets.read().unwrap()[&target].left > minute * 9);
+        for target in all_kinds() {
+            sets.change(Change::Remove(target)).unwrap();
+        }
+        assert_eq!(sets.read().unwrap(), BTreeMap::new());
+        sets.set_offered(&[(Protocol::Tcp, 22), (Protocol::Udp, 53), (Protocol::Arp, 0)]).unwrap();
+        sets.set_offered(&[(Protocol::Tcp, 22)]).unwrap();
+    })?;
+    let offered = network.machine("server").run("nft list set inet tripline offered")?.out;
+    assert!(offered.contains("elements = { tcp . 22 }"), "{offered}");
+    Ok(())
+}
+
+fn packets_are_dropped_and_counted() -> Result<(), Failed> {
+    let network = network();
+    install(&network);
+    let (server, client) = (network.machine("server"), network.machine("client"));
+    client.run("ping -c 1 -W 1 192.0.2.10 && ping -c 1 -W 1 2001:db8:1::10")?;
+    let v4 = target("192.0.2.20", Scope::Everything);
+    let v6 = target("2001:db8:1::/64", Scope::Everything);
+    let change = |change| server.within(|| Sets::open().unwrap().change(change).unwrap());
+    let minute = Duration::from_secs(60);
+    change(Change::Add(v4, minute))?;
+    assert!(!client.try_run("ping -c 2 -i 0.2 -W 1 192.0.2.10")?.success);
+    client.run("ping -c 1 -W 1 2001:db8:1::10")?;
+    change(Change::Add(v6, minute))?;
+    assert!(!client.try_run("ping -c 1 -W 1 2001:db8:1::10")?.success);
+    let held = server.within(|| Sets::open().unwrap().read().unwrap())?;
+    assert_eq!(held[&v4].packets, 2);
+    change(Change::Add(v4, Duration::from_millis(300)))?;
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    client.run("ping -c 1 -W 1 192.0.2.10")?;
+    Ok(())
+}
+
+fn a_table_that_is_gone_is_noticed() -> Result<(), Failed> {
+    let network = network();
+    install(&network);
+    let server = network.machine("server");
+    server.run("nft flush ruleset")?;
+    let error = server.within(|| Sets::open().unwrap().read().unwrap_err())?;
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    Ok(())
+}

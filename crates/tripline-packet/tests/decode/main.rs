@@ -1,6 +1,10 @@
 //! The rules of docs/decode.md, on frames that are built layer by layer.
 
 mod build;
+mod fragments;
+mod icmp;
+mod ip;
 mod link;
 mod reader;
+mod transport;
 mod tunnel;

@@ -205,6 +205,7 @@ fn the_same_identification_again_is_a_datagram_of_its_own() {
         assert!(matches!(packet.body, Body::Tcp(tcp) if tcp.dst_port == port));
         assert_eq!(reader.frame(RAW, &piece(&datagram, 40, 80)), Ok(None));
     }
+    assert_eq!(reader.malformed(), []);
 }
 
 /// After 30 s a host waits no longer; then the two halves are not one datagram.

@@ -5,6 +5,8 @@ mod fragments;
 mod icmp;
 mod ip;
 mod link;
+mod malformed;
 mod reader;
+mod seeds;
 mod transport;
 mod tunnel;

@@ -1,13 +1,13 @@
 //! IPv4 and IPv6 headers and what stands between them and the transport.
 
-use tripline_packet::{Body, LinkType, Packet, Tcp};
+use tripline_packet::{Body, LinkType, Malformed, Packet, Tcp};
 
 use crate::build::{
-    AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, IPV4, Ipv4, Ipv6, ROUTING, SRC_MAC, TCP,
-    UDP, authentication, ethernet, extension, fragment, ipv4, ipv6, syn, syn_fields, syn_v4,
+    AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, IPV4, Ipv4, Ipv6, MORE, ROUTING, SRC_MAC,
+    TCP, UDP, authentication, ethernet, extension, fragment, ipv4, ipv6, syn, syn_fields, syn_v4,
     syn_v6, udp,
 };
-use crate::reader::{body, read};
+use crate::reader::{Reader, body, read};
 
 #[test]
 fn ipv4_options_are_stepped_over() {
@@ -65,6 +65,24 @@ fn authentication_headers_in_both_families() {
     assert_eq!(read(LinkType::RawIp, &frame), syn_v4(&frame));
     let frame = ipv6(AUTHENTICATION, &authentication(TCP, &syn()));
     assert_eq!(read(LinkType::RawIp, &frame), syn_v6(&frame));
+}
+
+/// What follows it is not known then; that is no probe of protocol 51.
+#[test]
+fn an_authentication_header_that_is_missing() {
+    let frame = ipv4(AUTHENTICATION, &authentication(TCP, &syn()));
+    for captured in [20, 21, 43] {
+        let cut = Reader::default().cut_frame(LinkType::RawIp, &frame[..captured], frame.len());
+        assert_eq!(cut, Err(Malformed::SnapLength), "{captured}");
+    }
+    let piece = |from: usize, to: usize, place: u16| {
+        Ipv4 { protocol: AUTHENTICATION, place, ..Ipv4::default() }.around(&frame[20..][from..to])
+    };
+    let mut reader = Reader::default();
+    assert_eq!(reader.frame(LinkType::RawIp, &piece(0, 16, MORE)), Ok(None));
+    let last = piece(16, 64, 2);
+    let expected = Packet { dont_fragment: false, reassembled: true, ..syn_v4(&last) };
+    assert_eq!(reader.frame(LinkType::RawIp, &last), Ok(Some(expected)));
 }
 
 /// nmap probes protocol numbers with packets that are empty behind the IP header.

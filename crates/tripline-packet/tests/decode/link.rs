@@ -1,12 +1,12 @@
 //! One test for each link type and each header that stands between the link and IP.
 
-use tripline_packet::{LinkType, Packet};
+use tripline_packet::{LinkType, Malformed, Packet};
 
 use crate::build::{
     ARP, IPV4, IPV6, MPLS, PPPOE, SERVICE_VLAN, SRC_MAC, TCP, VLAN, cooked_v1, cooked_v2, ethernet,
     ipv4, ipv6, label, len16, ppp, pppoe, syn, syn_v4, syn_v6, tag,
 };
-use crate::reader::{read, why_skipped};
+use crate::reader::{Reader, read, why_skipped};
 
 const ETHER: u16 = 1;
 const LOOPBACK: u16 = 772;
@@ -125,6 +125,17 @@ fn cisco_hdlc() {
     }
     let keepalive = [0x8f, 0, 0x80, 0x35, 0, 0, 0, 2];
     assert_eq!(why_skipped(LinkType::Ppp, &keepalive), "other_ether_type");
+}
+
+/// The first byte of a header with an address, and nothing behind it.
+#[test]
+fn a_serial_frame_of_one_byte_is_cut_short() {
+    for address in [0xff, 0x0f, 0x8f] {
+        let mut reader = Reader::default();
+        assert_eq!(reader.frame(LinkType::Ppp, &[address]), Err(Malformed::TruncatedLink));
+        let cut = reader.cut_frame(LinkType::Ppp, &[address], 64);
+        assert_eq!(cut, Err(Malformed::SnapLength));
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 mod build;
 mod fragments;
+mod good;
 mod icmp;
 mod ip;
 mod link;
 mod malformed;
+mod properties;
 mod reader;
 mod seeds;
 mod transport;

@@ -294,7 +294,7 @@ impl Decoder {
         draft: &mut Packet,
     ) -> Result<(), Unread> {
         let payload = if draft.src.is_v4() {
-            ip::behind_v4(protocol, &mut rest)
+            ip::behind_v4(protocol, &mut rest)?
         } else {
             ip::extensions(protocol, &mut rest)?
         };

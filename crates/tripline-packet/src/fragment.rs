@@ -168,11 +168,14 @@ impl Fragments {
             Some(&serial) => serial,
             None => self.begin(key, now, tally),
         };
+        if self.datagram(serial).is_over() {
+            serial = self.begin(key, now, tally);
+        }
         let mut contradicted = self.datagram(serial).contradicts(piece);
         if contradicted {
             tally.note(Malformed::FragmentOverlap);
         }
-        if self.datagram(serial).is_over_with(piece, contradicted) {
+        if self.datagram(serial).is_told_again_by(piece, contradicted) {
             serial = self.begin(key, now, tally);
             contradicted = false;
         }
@@ -248,13 +251,18 @@ impl Datagram {
             .any(|(at, &byte)| self.seen >> at & 1 == 1 && self.head[at] != byte)
     }
 
-    /// Does the piece belong to another datagram of the same key? A sender that always takes the
-    /// same identification could otherwise hide all its probes behind the first one. When the
-    /// target holds the datagram complete, or drops it for the contradiction, it begins anew; a
-    /// second beginning is at worst a packet that is told twice.
-    fn is_over_with(&self, piece: &Piece<'_>, contradicted: bool) -> bool {
-        let complete = self.is_end && self.received >= self.reach;
-        self.done && (complete || contradicted || piece.offset == 0)
+    /// Does the target hold the datagram complete? What still comes under its key is another one:
+    /// identifications come round within seconds on a fast link, and a sender that always takes
+    /// the same could otherwise hide all its probes behind the first one.
+    fn is_over(&self) -> bool {
+        self.done && self.is_end && self.received >= self.reach
+    }
+
+    /// Does the piece begin another datagram of the same key, although pieces of this one are
+    /// missing? The target drops it for the contradiction, or never got the rest; a second
+    /// beginning is at worst a packet that is told twice.
+    fn is_told_again_by(&self, piece: &Piece<'_>, contradicted: bool) -> bool {
+        self.done && (contradicted || piece.offset == 0)
     }
 
     /// The first byte seen wins. Hosts differ here (Windows keeps the first, Cisco's IOS the last,

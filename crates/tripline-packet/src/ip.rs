@@ -77,20 +77,23 @@ pub(crate) fn ipv4(
     packet.limit(total_len);
     packet.skip(header_len, Malformed::Ipv4HeaderLength)?;
     match v4_fragment(place, draft.ip_id) {
-        None => Ok(behind_v4(header[9], packet)),
+        None => behind_v4(header[9], packet),
         fragment => Ok(Payload { protocol: header[9], fragment }),
     }
 }
 
 /// What follows an IPv4 header, through an authentication header.
 #[inline]
-pub(crate) fn behind_v4(protocol: u8, rest: &mut Extent<'_>) -> Payload {
+pub(crate) fn behind_v4(protocol: u8, rest: &mut Extent<'_>) -> Result<Payload, Unread> {
     let protocol = match protocol {
-        // One that cannot be read may be a try whether the protocol is answered.
-        protocol::AUTHENTICATION => authentication(rest).unwrap_or(protocol),
+        protocol::AUTHENTICATION => match authentication(rest) {
+            // One that was never a header may be a try whether the protocol is answered.
+            Err(Unread::Malformed(Malformed::ExtensionLength)) => protocol,
+            known_or_missing => known_or_missing?,
+        },
         other => other,
     };
-    Payload { protocol, fragment: None }
+    Ok(Payload { protocol, fragment: None })
 }
 
 #[inline]

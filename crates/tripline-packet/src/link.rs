@@ -134,7 +134,8 @@ fn pppoe(rest: &mut Extent<'_>) -> Opened {
 /// A serial link: PPP, or Cisco's HDLC with an `EtherType`, told apart by the address byte.
 fn hdlc(frame: &mut Extent<'_>) -> Opened {
     match frame.data {
-        [0x0f | 0x8f, 0, ..] => {
+        // Neither is a PPP protocol, so one of them alone is what is left of the header.
+        [0x0f | 0x8f] | [0x0f | 0x8f, 0, ..] => {
             let header = frame.take::<4>(Malformed::TruncatedLink)?;
             ether_payload(u16::from_be_bytes([header[2], header[3]]), frame)
         }
@@ -145,7 +146,7 @@ fn hdlc(frame: &mut Extent<'_>) -> Opened {
 /// PPP (RFC 1661): the address and control bytes of RFC 1662 and the first byte of the protocol
 /// may be left out where both ends agreed on it.
 pub(crate) fn ppp(frame: &mut Extent<'_>) -> Opened {
-    if let [0xff, 0x03, ..] = frame.data {
+    if let [0xff] | [0xff, 0x03, ..] = frame.data {
         frame.skip(2, Malformed::TruncatedLink)?;
     }
     let &[first] = frame.take::<1>(Malformed::TruncatedLink)?;

@@ -13,7 +13,7 @@ const NAME: &str = "any.toml";
 fuzz_target!(|text: &str| {
     match tripline::settings::parse(text, NAME) {
         Ok(settings) => {
-            check(&settings);
+            check(&settings.detection);
             let again = tripline::settings::parse(text, NAME);
             assert_eq!(again.expect("it was read a moment ago"), settings);
         }

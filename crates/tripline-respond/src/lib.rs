@@ -8,11 +8,13 @@
 //! must have proven that the address is its own, must not be one that this machine needs, and
 //! everything that is done ends by itself, in the kernel, even if nobody is left to end it.
 
+#[cfg(target_os = "linux")]
+pub mod helper;
 mod ledger;
 pub mod nft;
 mod policy;
 mod target;
 
-pub use ledger::{Author, Curtailment, Ledger};
+pub use ledger::{Author, Curtailment, Drift, Ledger};
 pub use policy::{Decision, Mode, Policy, Refusal};
 pub use target::{Scope, Target};

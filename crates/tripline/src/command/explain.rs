@@ -51,7 +51,7 @@ fn list(args: &ExplainArgs, catalog: &Catalog) -> Result<Exit> {
 
 /// Reads the captures again and shows what led to an incident, or all about an address.
 fn replay(args: &ExplainArgs, name: &str, subject: &Subject) -> Result<Exit> {
-    let settings = args.settings.layers().resolve()?;
+    let settings = args.settings.layers().resolve()?.detection;
     let mut source = capture::open(&args.files)?;
     let mut progress = Progress::new(true);
     let mut events: Vec<Event> = Vec::new();

@@ -71,7 +71,7 @@ fn print_or_check_settings(args: &SettingsArgs) -> Result<Exit> {
     let Some(path) = &args.check else {
         return print(settings::DEFAULT_TOML);
     };
-    let settings = settings::read(path)?;
+    let settings = settings::read(path)?.detection;
     let declared = settings.services.len() + settings.reserved.len();
     print(&format!(
         "{} is right: {}, {}, {}\n",

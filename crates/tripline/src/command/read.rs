@@ -15,7 +15,7 @@ use crate::run::{Finished, run};
 use super::{Exit, print_page};
 
 pub(super) fn read(args: &ReadArgs) -> Result<Exit> {
-    let settings = args.settings.layers().resolve()?;
+    let settings = args.settings.layers().resolve()?.detection;
     let files = input(&args.files)?;
     let mut source = capture::open(&files)?;
     let mut progress = Progress::new(!args.no_progress);

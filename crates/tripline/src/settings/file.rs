@@ -3,13 +3,17 @@
 //! Each value checks itself while it is read, so that an error can point at the place.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::de::{Error as _, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use tripline_core::Protocol;
 use tripline_core::catalog::PortRange;
-use tripline_core::settings::{Declared, Limits, Scanner, Settings};
+use tripline_core::settings::{Declared, Limits, Scanner};
 use tripline_packet::{Duration, Prefix, Timestamp};
+use tripline_respond::Mode;
+
+use super::{Curtail, Watch};
 
 /// The whole file. What is absent keeps the value of the layer below.
 #[derive(Debug, Default, Deserialize)]
@@ -25,6 +29,28 @@ pub(super) struct SettingsFile {
     detection: DetectionTable,
     #[serde(default)]
     limits: LimitsTable,
+    #[serde(default)]
+    watch: WatchTable,
+    #[serde(default)]
+    curtail: CurtailTable,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WatchTable {
+    interfaces: Option<Vec<String>>,
+    admin_ports: Option<Vec<Ports>>,
+    state: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CurtailTable {
+    mode: Option<Mode>,
+    lengths: Option<Lengths>,
+    most: Option<Size>,
+    per_minute: Option<Size>,
+    slow_per_minute: Option<Size>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,7 +99,10 @@ struct LimitsTable {
 
 impl SettingsFile {
     /// Lays the file over `settings`.
-    pub(super) fn apply(self, settings: &mut Settings) {
+    pub(super) fn apply(self, all: &mut super::Settings) {
+        self.watch.apply(&mut all.watch);
+        self.curtail.apply(&mut all.curtail);
+        let settings = &mut all.detection;
         set(&mut settings.home, self.home.map(networks));
         set(&mut settings.dark, self.dark.map(networks));
         set(&mut settings.friends, self.friends.map(networks));
@@ -87,6 +116,24 @@ impl SettingsFile {
         set(&mut settings.quiet, detection.quiet.map(|span| span.0));
         set(&mut settings.stale_after, detection.stale_after.map(|span| span.0));
         self.limits.apply(&mut settings.limits);
+    }
+}
+
+impl WatchTable {
+    fn apply(self, watch: &mut Watch) {
+        set(&mut watch.interfaces, self.interfaces);
+        set(&mut watch.admin_ports, self.admin_ports.map(ports));
+        set(&mut watch.state, self.state);
+    }
+}
+
+impl CurtailTable {
+    fn apply(self, curtail: &mut Curtail) {
+        set(&mut curtail.mode, self.mode);
+        set(&mut curtail.lengths, self.lengths.map(|lengths| lengths.0));
+        set(&mut curtail.most, self.most.map(|size| size.0));
+        set(&mut curtail.per_minute, self.per_minute.map(|size| size.0));
+        set(&mut curtail.slow_per_minute, self.slow_per_minute.map(|size| size.0));
     }
 }
 
@@ -237,6 +284,22 @@ fn parse_span(text: &str) -> Option<Duration> {
     };
     let millis = number.parse::<u64>().ok()?.checked_mul(millis_per_unit)?;
     (1..=36_500 * 86_400_000).contains(&millis).then(|| Duration::from_millis(millis))
+}
+
+/// Lengths of curtailments: one at least, none above a week.
+#[derive(Debug)]
+struct Lengths(Vec<Duration>);
+
+impl<'de> Deserialize<'de> for Lengths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const WEEK: Duration = Duration::from_secs(7 * 86_400);
+        let lengths: Vec<Duration> =
+            Vec::<Span>::deserialize(deserializer)?.into_iter().map(|span| span.0).collect();
+        if lengths.is_empty() || lengths.iter().any(|length| *length > WEEK) {
+            return Err(D::Error::custom("one length at least, and none above a week (`7d`)"));
+        }
+        Ok(Self(lengths))
+    }
 }
 
 /// A point in time, as text or as a TOML date and time.

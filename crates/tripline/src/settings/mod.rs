@@ -6,8 +6,10 @@ mod locate;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use tripline_core::settings::Settings;
-use tripline_packet::Prefix;
+use tripline_core::catalog::PortRange;
+use tripline_core::settings::Settings as Detection;
+use tripline_packet::{Duration, Prefix};
+use tripline_respond::Mode;
 
 use file::SettingsFile;
 
@@ -16,6 +18,67 @@ pub const DEFAULT_TOML: &str = include_str!("default.toml");
 
 /// The environment variable that names a settings file.
 pub const VARIABLE: &str = "TRIPLINE_SETTINGS";
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// What is judged, and how.
+    pub detection: Detection,
+    /// What is watched, and where the sensor keeps what it knows.
+    pub watch: Watch,
+    /// What is done about a sweeper.
+    pub curtail: Curtail,
+}
+
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Interfaces; none: this machine itself, on the interfaces that lead outside.
+    pub interfaces: Vec<String>,
+    /// Ports where administrators come in. Who has a session there is never touched.
+    pub admin_ports: Vec<PortRange>,
+    /// Folder of what outlives a restart.
+    pub state: PathBuf,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            interfaces: Vec::new(),
+            admin_ports: vec![PortRange { first: 22, last: 22 }],
+            state: PathBuf::from("/var/lib/tripline"),
+        }
+    }
+}
+
+/// What is done about a sweeper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Curtail {
+    /// How far the sensor may go.
+    pub mode: Mode,
+    /// How long the first, the second, … curtailment of a source lasts.
+    pub lengths: Vec<Duration>,
+    /// Curtailments in force at a time, at most.
+    pub most: usize,
+    /// Curtailments that the sensor may decide on in a minute.
+    pub per_minute: usize,
+    /// New sessions a minute, at services that nobody offers, for who is slowed down.
+    pub slow_per_minute: usize,
+}
+
+impl Default for Curtail {
+    fn default() -> Self {
+        let policy = tripline_respond::Policy::default();
+        let ruleset = tripline_respond::nft::Ruleset::default();
+        Self {
+            mode: policy.mode,
+            lengths: policy.lengths,
+            most: policy.most,
+            per_minute: policy.per_minute,
+            slow_per_minute: ruleset.slow_per_minute as usize,
+        }
+    }
+}
 
 /// The layers above the defaults.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +100,7 @@ impl Layers {
             None => Settings::default(),
         };
         if !self.home.is_empty() {
-            settings.home.clone_from(&self.home);
+            settings.detection.home.clone_from(&self.home);
         }
         Ok(settings)
     }
@@ -115,11 +178,11 @@ mod tests {
             .replace("131072", "3000")
             .replace("2048", "4000");
         let settings = parse(&changed, "changed").unwrap();
-        assert!((settings.alpha - 1e-3).abs() < 1e-12);
-        assert_eq!(settings.silence, Duration::from_secs(6));
-        assert_eq!(settings.quiet, Duration::from_secs(7_200));
-        assert_eq!(settings.stale_after, Duration::from_secs(31 * 86_400));
-        let limits = settings.limits;
+        assert!((settings.detection.alpha - 1e-3).abs() < 1e-12);
+        assert_eq!(settings.detection.silence, Duration::from_secs(6));
+        assert_eq!(settings.detection.quiet, Duration::from_secs(7_200));
+        assert_eq!(settings.detection.stale_after, Duration::from_secs(31 * 86_400));
+        let limits = settings.detection.limits;
         assert_eq!((limits.flows, limits.sources), (1000, 1000));
         assert_eq!((limits.trails, limits.probes), (2000, 2000));
         assert_eq!((limits.services, limits.incidents), (3000, 4000));
@@ -128,14 +191,14 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         let settings = parse(&with_examples(), "examples").unwrap();
-        assert_eq!(settings.home.len(), 2);
-        assert_eq!(settings.dark.len(), 1);
-        assert_eq!(settings.friends.len(), 2);
-        let declared: Vec<_> = settings.services.iter().map(|d| d.protocol).collect();
+        assert_eq!(settings.detection.home.len(), 2);
+        assert_eq!(settings.detection.dark.len(), 1);
+        assert_eq!(settings.detection.friends.len(), 2);
+        let declared: Vec<_> = settings.detection.services.iter().map(|d| d.protocol).collect();
         assert_eq!(declared, [Protocol::Tcp, Protocol::Udp]);
-        assert_eq!(settings.services[0].ports.len(), 3);
-        assert_eq!(settings.reserved[0].ports.len(), 2);
-        let scanner = &settings.scanners[0];
+        assert_eq!(settings.detection.services[0].ports.len(), 3);
+        assert_eq!(settings.detection.reserved[0].ports.len(), 2);
+        let scanner = &settings.detection.scanners[0];
         assert_eq!(scanner.until.unwrap().to_string(), "2026-12-31T00:00:00.000000000Z");
         assert_eq!(scanner.targets.len(), 1);
     }
@@ -146,15 +209,15 @@ mod tests {
                     until = 2026-12-31T00:00:00Z";
         let settings = parse(text, "x").unwrap();
         let ports: Vec<String> =
-            settings.scanners[0].ports.iter().map(ToString::to_string).collect();
+            settings.detection.scanners[0].ports.iter().map(ToString::to_string).collect();
         assert_eq!(ports, ["22", "80-90"]);
-        assert!(settings.scanners[0].until.is_some());
+        assert!(settings.detection.scanners[0].until.is_some());
     }
 
     #[test]
     fn command_line_wins_over_file() {
         let layers = Layers { file: None, home: vec!["198.51.100.0/24".parse().unwrap()] };
-        assert_eq!(layers.resolve().unwrap().home, layers.home);
+        assert_eq!(layers.resolve().unwrap().detection.home, layers.home);
     }
 
     /// Each message must name file, line, column and key, and tell what to write instead.

@@ -93,7 +93,7 @@ impl Golden {
             bail!("no input; it must have one of the names {INPUTS:?}");
         }
         let settings = toml::to_string(&self.form.settings)?;
-        let settings = settings::parse(&settings, "[settings] of case.toml")?;
+        let settings = settings::parse(&settings, "[settings] of case.toml")?.detection;
         let mut source = capture::open(&self.input)?;
         let mut events = Vec::new();
         let finished = run::run(&mut source, settings, &mut events, &mut ())?;

@@ -32,8 +32,76 @@ pub enum Event {
     Service(ServiceEvent),
     /// Something the operator should know about the sensor or its input.
     Notice(Notice),
+    /// Something that was done about a source, or would have been.
+    Curtailment(Curtailment),
     /// Totals at the end of a run.
     Summary(Box<Summary>),
+}
+
+/// Something that was done about a source, or would have been.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Curtailment {
+    /// Version of the contract.
+    pub schema: u32,
+    /// When.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub time: Timestamp,
+    /// What.
+    pub step: CurtailmentStep,
+    /// Whom: an address or a network.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub source: Prefix,
+    /// What new sessions of the source are held off from: `everything`, a service such as `22/tcp`,
+    /// or `unoffered` (no more than a few a minute with services that nobody offers).
+    pub from: String,
+    /// When it ends by itself.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub until: Option<Timestamp>,
+    /// How often the source was curtailed before.
+    pub strikes: u32,
+    /// The incident that it is about.
+    pub incident: Option<String>,
+    /// Who decided: `tripline`, or the name of a person.
+    pub by: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum CurtailmentStep {
+    /// It is in force from now on.
+    Curtailed,
+    /// It would be, if the sensor were allowed to.
+    WouldCurtail,
+    /// The incident asks for it, and it was not done: see the reason.
+    Refused,
+    /// It was ended before its time.
+    Released,
+    /// Its time is over.
+    Expired,
+    /// The kernel had lost it, or had what nobody asked for; that has been put right.
+    Repaired,
+    /// It should be in force, and the kernel did not take it: see the reason.
+    Failed,
+}
+
+impl CurtailmentStep {
+    /// As in the events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Curtailed => "curtailed",
+            Self::WouldCurtail => "would_curtail",
+            Self::Refused => "refused",
+            Self::Released => "released",
+            Self::Expired => "expired",
+            Self::Repaired => "repaired",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// One or more attempts of a source at one service that nobody offers.

@@ -42,6 +42,14 @@ pub enum Command {
     /// Read captures and report who swept what
     #[command(long_about = READ_ABOUT, after_help = READ_EXITS, after_long_help = READ_MORE)]
     Read(ReadArgs),
+    /// Watch a network, or this machine, and curtail who sweeps it
+    #[cfg(target_os = "linux")]
+    #[command(long_about = WATCH_ABOUT, after_long_help = WATCH_MORE)]
+    Watch(WatchArgs),
+    /// Change the firewall as the lines on standard input say (for `watch` alone)
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Enforcer,
     /// Explain an event, an incident or an address
     #[command(long_about = EXPLAIN_ABOUT, after_long_help = EXPLAIN_MORE)]
     Explain(ExplainArgs),
@@ -78,6 +86,31 @@ Exit codes:
   2  error: wrong usage or settings, or no input could be read
 
 A damaged file among good ones is a warning, and what was read before the damage counts.";
+
+const WATCH_ABOUT: &str = "\
+Watch a network, or this machine, and curtail who sweeps it.
+
+Without an interface it watches this machine: the kernel's table of sockets says what is offered, \
+and everything else is what nobody offers. With -i it watches what passes by on an interface, such \
+as a span port, and learns what is offered from the answers.
+
+A source that sweeps is told at once. By default nothing is done about it, but what would be done is \
+told, too; with --enforce it is done: a source that has proven its address is cut off for a while, \
+one that has not is slowed down at services that nobody offers. Sessions that are up stay up, and \
+gateways, name servers, time servers, administrators and friends are never touched.
+
+Needs the rights CAP_NET_RAW and, with --enforce, CAP_NET_ADMIN; it gives up all rights when its \
+sockets are open.";
+
+const WATCH_MORE: &str = "\
+Examples:
+  tripline watch                      this machine, and only tell
+  tripline watch --enforce            this machine, and curtail
+  tripline watch -i eth1 --home 192.0.2.0/24
+                                      a span port
+  tripline watch --json | logger -t tripline
+
+Ends on SIGTERM and SIGINT. Exit codes: 0 ended as told; 2 error.";
 
 const EXPLAIN_ABOUT: &str = "\
 Explain an event, an incident or an address.
@@ -160,6 +193,30 @@ pub struct ReadArgs {
     /// There is one only when standard error is a terminal and reading takes a while.
     #[arg(long, help_heading = "Output")]
     pub no_progress: bool,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
+/// Options of `tripline watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Watch what passes by on this interface; may be given several times
+    #[arg(short, long, value_name = "IF")]
+    pub interface: Vec<String>,
+
+    /// Do what is decided about sweepers, instead of only telling
+    #[arg(long)]
+    pub enforce: bool,
+
+    /// Which settings are in force.
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+
+    /// Write events as JSON, one object a line
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
 
     /// How it looks.
     #[command(flatten)]

@@ -23,3 +23,5 @@ pub mod report;
 pub mod run;
 pub mod settings;
 pub mod term;
+#[cfg(target_os = "linux")]
+pub mod watch;

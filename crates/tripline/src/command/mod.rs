@@ -2,6 +2,8 @@
 
 mod explain;
 mod read;
+#[cfg(target_os = "linux")]
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -61,6 +63,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
 fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Read(args) => read::read(&args),
+        #[cfg(target_os = "linux")]
+        Command::Watch(args) => watch::watch(&args),
+        #[cfg(target_os = "linux")]
+        Command::Enforcer => watch::enforcer(),
         Command::Explain(args) => explain::explain(&args),
         Command::Settings(args) => print_or_check_settings(&args),
         Command::Schema => print(SCHEMA),

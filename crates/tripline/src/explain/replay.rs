@@ -70,7 +70,7 @@ pub fn replay(events: &[Event], subject: &Subject, term: Terminal) -> Option<Pag
             Event::Incident(incident) => incidents.push(incident),
             Event::Probe(probe) => probes.push(probe),
             Event::Service(service) => services.push(service),
-            Event::Notice(_) | Event::Summary(_) => {}
+            Event::Notice(_) | Event::Summary(_) | Event::Curtailment(_) => {}
         }
     }
     if incidents.is_empty() && probes.is_empty() && services.is_empty() {

@@ -2,6 +2,7 @@
 
 pub mod incident;
 mod picture;
+pub mod stream;
 pub mod table;
 mod tables;
 mod totals;
@@ -82,6 +83,8 @@ impl Report {
             Event::Service(service) => self.services.push(service),
             Event::Notice(notice) => self.notices.push(notice),
             Event::Summary(summary) => self.summary = *summary,
+            // Files are read, not acted on.
+            Event::Curtailment(_) => {}
         }
     }
 

@@ -203,7 +203,7 @@ pub(crate) fn explain(problems: &[String], expect: &Expect, events: &[Event]) ->
             Event::Summary(summary) => {
                 let _ = writeln!(text, "  {summary:?}");
             }
-            Event::Probe(_) | Event::Service(_) => {}
+            Event::Probe(_) | Event::Service(_) | Event::Curtailment(_) => {}
         }
     }
     for probe in probes(events).filter(|probe| probe.incident.is_none()).take(MOST_PROBES) {

@@ -1,0 +1,143 @@
+//! Events as they happen: a few lines for each, for a terminal or a journal.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use tripline_core::Service;
+use tripline_core::event::{
+    Curtailment, CurtailmentStep, Event, Incident, Notice, Probe, Proof, Verdict,
+};
+use tripline_packet::Timestamp;
+
+use crate::human;
+use crate::output::Sink;
+use crate::term::{Ink, Line, Page, Terminal};
+
+use super::{incident, words};
+
+/// Writes what a person should know while it happens.
+#[derive(Debug)]
+pub struct Stream<W: Write> {
+    out: W,
+    terminal: Terminal,
+    /// What was told of each incident.
+    told: HashMap<String, Telling>,
+}
+
+/// What is worth a line when it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Telling {
+    verdict: Verdict,
+    is_proven: bool,
+    found: usize,
+}
+
+/// Incidents whose state is remembered.
+const MOST: usize = 4_096;
+
+impl<W: Write> Stream<W> {
+    /// Writes to `out`, as the terminal wants it.
+    pub fn new(out: W, terminal: Terminal) -> Self {
+        Self { out, terminal, told: HashMap::new() }
+    }
+
+    fn incident(&mut self, page: &mut Page, incident: &Incident) {
+        let telling = Telling {
+            verdict: incident.verdict,
+            is_proven: matches!(incident.proof, Proof::Proven { .. }),
+            found: incident.found.len(),
+        };
+        let before = self.told.insert(incident.id.clone(), telling);
+        if self.told.len() > MOST {
+            self.told.retain(|id, _| *id == incident.id);
+        }
+        if before == Some(telling) {
+            return;
+        }
+        let time = stamp(page, incident.last.max(incident.verdict_at));
+        let title = time.append(incident::title(page, incident));
+        page.paragraph(&title, STAMP);
+        let story = page.line().plain(&incident.story);
+        page.paragraph(&story, STAMP);
+        if before.is_none() {
+            let action = words::action(incident.response.action);
+            let why = format!(": {}", incident.response.reason);
+            let line = page.line().strong(action).faint(why);
+            page.paragraph(&line, STAMP);
+        }
+    }
+}
+
+/// Columns of a time of day and two blanks.
+const STAMP: usize = 10;
+
+fn stamp(page: &Page, time: Timestamp) -> Line {
+    let text = human::date_time(time, 0);
+    let of_day = text.split_once(' ').map_or(text.as_str(), |(_, of_day)| of_day);
+    page.line().faint(of_day).plain("  ")
+}
+
+fn service(probe: &Probe) -> Service {
+    let port = probe.port.unwrap_or_default();
+    Service { host: probe.target, protocol: probe.protocol, port }
+}
+
+fn probe(page: &mut Page, probe: &Probe) {
+    let line = stamp(page, probe.last)
+        .plain("probe  ")
+        .strong(&probe.signature)
+        .plain(format!("  {} tried {}", probe.source, service(probe)))
+        .faint(format!("  {}", probe.reason));
+    page.paragraph(&line, STAMP);
+}
+
+fn curtailment(page: &mut Page, told: &Curtailment) {
+    let (ink, what) = match told.step {
+        CurtailmentStep::Curtailed => (Ink::Alarm, "curtailed"),
+        CurtailmentStep::WouldCurtail => (Ink::Warn, "would curtail"),
+        CurtailmentStep::Refused => (Ink::Warn, "not curtailed"),
+        CurtailmentStep::Released => (Ink::Good, "released"),
+        CurtailmentStep::Expired => (Ink::Good, "curtailment over"),
+        CurtailmentStep::Repaired => (Ink::Warn, "curtailment repaired"),
+        CurtailmentStep::Failed => (Ink::Alarm, "curtailment FAILED"),
+    };
+    let mut line = stamp(page, told.time).add(ink, what).strong(format!("  {}", told.source));
+    line = match told.from.as_str() {
+        "everything" => line,
+        "unoffered" => line.plain(" at services that nobody offers"),
+        service => line.plain(format!(" from {service}")),
+    };
+    let is_for_a_time =
+        matches!(told.step, CurtailmentStep::Curtailed | CurtailmentStep::WouldCurtail);
+    if let Some(until) = told.until.filter(|_| is_for_a_time) {
+        let seconds = until.since(told.time).as_secs_f64();
+        line = line.plain(format!(" for {}", human::duration(seconds.round())));
+    } else {
+        line = line.plain(format!(": {}", told.reason));
+    }
+    page.paragraph(&line, STAMP);
+}
+
+fn notice(page: &mut Page, notice: &Notice) {
+    let time = notice.time.unwrap_or_default();
+    let line = match notice.time {
+        Some(_) => stamp(page, time),
+        None => page.line().plain("          "),
+    };
+    page.paragraph(&line.add(Ink::Warn, "note").plain(format!("  {}", notice.message)), STAMP);
+}
+
+impl<W: Write> Sink for Stream<W> {
+    fn event(&mut self, event: Event) -> io::Result<()> {
+        let mut page = Page::new(self.terminal);
+        match &event {
+            Event::Incident(incident) => self.incident(&mut page, incident),
+            Event::Probe(event) => probe(&mut page, event),
+            Event::Curtailment(event) => curtailment(&mut page, event),
+            Event::Notice(event) => notice(&mut page, event),
+            Event::Service(_) | Event::Summary(_) => {}
+        }
+        page.write_to(&mut self.out)?;
+        self.out.flush()
+    }
+}

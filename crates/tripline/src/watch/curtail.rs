@@ -1,0 +1,334 @@
+//! From incidents to the kernel's sets, and back: what is in force is held to what was decided.
+
+use std::io;
+
+use tripline_capture::host::Protected;
+use tripline_core::event::{Curtailment as Told, CurtailmentStep, Event, Incident, SCHEMA_VERSION};
+use tripline_core::{Listening, Protocol};
+use tripline_packet::{Prefix, Timestamp};
+use tripline_respond::helper::{Helper, Outcome};
+use tripline_respond::nft::{Change, Held, Ruleset};
+use tripline_respond::{Author, Curtailment, Decision, Drift, Ledger, Mode, Policy, Scope, Target};
+
+use super::host;
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct Curtailer {
+    policy: Policy,
+    ruleset: Ruleset,
+    friends: Vec<Prefix>,
+    protected: Protected,
+    ledger: Ledger,
+    /// Only where it is done.
+    helper: Option<Helper>,
+    offered: Vec<(Protocol, u16)>,
+    held: Vec<(Target, Held)>,
+    events: Vec<Event>,
+}
+
+impl Curtailer {
+    /// With a helper where it may be done.
+    pub fn new(
+        policy: Policy,
+        ruleset: Ruleset,
+        friends: Vec<Prefix>,
+        helper: Option<Helper>,
+    ) -> Self {
+        Self {
+            policy,
+            ruleset,
+            friends,
+            protected: Protected::new(),
+            ledger: Ledger::default(),
+            helper,
+            offered: Vec::new(),
+            held: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Puts the tables into the kernel, and into them what was in force before a restart.
+    ///
+    /// # Errors
+    /// The kernel does not take them: there is nothing to enforce with.
+    pub fn start(&mut self, before: Vec<Curtailment>, now: Timestamp) -> io::Result<()> {
+        self.ledger.restore(before, now);
+        if let Some(helper) = &mut self.helper {
+            helper.install(&self.ruleset)?;
+            self.put_back(now);
+        }
+        Ok(())
+    }
+
+    /// Addresses that must not be touched from now on. Who is curtailed and is among them is
+    /// released.
+    pub fn set_protected(&mut self, protected: Protected, links: Vec<Prefix>, now: Timestamp) {
+        self.protected = protected;
+        self.policy.links = links;
+        let targets: Vec<Target> = self.ledger.active().map(|active| active.target).collect();
+        for target in targets {
+            if let Some(why) = self.is_protected(target.source) {
+                self.release(&target, &Author::Sensor, &format!("never touched: {why}"), now);
+            }
+        }
+    }
+
+    /// What is offered from now on: nobody is slowed down there.
+    pub fn set_offered(&mut self, listening: &Listening) {
+        let mut offered: Vec<_> =
+            listening.services.iter().map(|service| (service.protocol, service.port)).collect();
+        offered.sort_unstable();
+        offered.dedup();
+        if offered != self.offered {
+            self.offered = offered;
+            self.tell_offered();
+        }
+    }
+
+    /// Decides about an incident, and does what was decided.
+    pub fn consider(&mut self, incident: &Incident, now: Timestamp) {
+        let protected = |source| self.is_protected(source);
+        match self.policy.decide(incident, &self.ledger, protected, now) {
+            Decision::Nothing => {}
+            Decision::Refuse(why) => {
+                let told = refusal(incident, why.to_string(), now);
+                self.events.extend(told.map(Event::Curtailment));
+            }
+            Decision::Curtail(curtailment) => self.put_in_force(curtailment, now),
+        }
+    }
+
+    /// Curtails on a person's word. Even then protected addresses are not touched.
+    ///
+    /// # Errors
+    /// Why it is not done.
+    pub fn order(&mut self, curtailment: Curtailment, now: Timestamp) -> Result<(), String> {
+        if let Some(why) = self.is_protected(curtailment.target.source) {
+            return Err(format!("{} is never touched: {why}", curtailment.target.source));
+        }
+        if self.policy.mode != Mode::Enforce {
+            return Err("curtailment is not switched on (`mode` under `[curtail]`)".to_owned());
+        }
+        self.put_in_force(curtailment, now);
+        Ok(())
+    }
+
+    /// Ends a curtailment before its time; `false` if there is none.
+    pub fn release(&mut self, target: &Target, by: &Author, why: &str, now: Timestamp) -> bool {
+        let Some(ended) = self.ledger.release(target) else {
+            return false;
+        };
+        let result = self.change(Change::Remove(*target));
+        self.tell(CurtailmentStep::Released, &Curtailment { by: by.clone(), ..ended }, why, now);
+        self.report_failure(*target, result, now);
+        true
+    }
+
+    /// Ends what is over.
+    pub fn expire(&mut self, now: Timestamp) {
+        for ended in self.ledger.expire(now) {
+            self.tell(CurtailmentStep::Expired, &ended, "its time is over", now);
+        }
+    }
+
+    /// Compares the kernel with the ledger, and puts right what differs.
+    pub fn reconcile(&mut self, now: Timestamp) {
+        let Some(helper) = &mut self.helper else {
+            return;
+        };
+        match helper.read() {
+            Ok(Some(held)) => self.held = held,
+            Ok(None) => return self.rebuild(now),
+            Err(error) => return self.tell_trouble(&error, now),
+        }
+        let kernel = self.held.iter().map(|(target, held)| (*target, held.left)).collect();
+        for drift in self.ledger.drift(&kernel, now) {
+            self.put_right(drift, now);
+        }
+    }
+
+    /// What is in force, and what the kernel counts of it.
+    pub fn in_force(&self) -> impl Iterator<Item = (&Curtailment, Option<Held>)> {
+        self.ledger.active().map(|curtailment| {
+            let held = self.held.iter().find(|(target, _)| *target == curtailment.target);
+            (curtailment, held.map(|(_, held)| *held))
+        })
+    }
+
+    /// Why a network is never touched.
+    pub fn is_protected(&self, source: Prefix) -> Option<String> {
+        let overlaps =
+            |friend: &&Prefix| friend.contains(source.addr()) || source.contains(friend.addr());
+        let friend = self.friends.iter().find(overlaps);
+        let friend = friend.map(|friend| format!("{friend} is a friend by the settings"));
+        friend.or_else(|| host::is_protected(&self.protected, source))
+    }
+
+    /// What there is to tell.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    fn put_in_force(&mut self, curtailment: Curtailment, now: Timestamp) {
+        let target = curtailment.target;
+        if self.policy.mode == Mode::Observe {
+            self.tell(CurtailmentStep::WouldCurtail, &curtailment, &curtailment.because, now);
+            self.ledger.add(curtailment);
+            return;
+        }
+        let time = curtailment.until.since(now);
+        match self.change(Change::Add(target, time)) {
+            Ok(_) => {
+                self.tell(CurtailmentStep::Curtailed, &curtailment, &curtailment.because, now);
+            }
+            Err(error) => {
+                self.tell(CurtailmentStep::Failed, &curtailment, &error.to_string(), now);
+            }
+        }
+        // What failed is tried again when ledger and kernel are compared.
+        self.ledger.add(curtailment);
+    }
+
+    fn put_right(&mut self, drift: Drift, now: Timestamp) {
+        let (target, result, why) = match drift {
+            Drift::Missing(target) => {
+                (target, self.add_again(&target, now), "the kernel had lost it; it is back")
+            }
+            Drift::Length(target) => {
+                (target, self.add_again(&target, now), "its end was moved by somebody; moved back")
+            }
+            Drift::Foreign(target) => (
+                target,
+                self.change(Change::Remove(target)),
+                "the kernel dropped what nobody asked for; removed",
+            ),
+        };
+        match result {
+            Ok(_) => {
+                let curtailment = self.ledger.get(&target).cloned();
+                let curtailment = curtailment.unwrap_or_else(|| unknown(target, now));
+                self.tell(CurtailmentStep::Repaired, &curtailment, why, now);
+            }
+            result => self.report_failure(target, result, now),
+        }
+    }
+
+    fn add_again(&mut self, target: &Target, now: Timestamp) -> io::Result<Outcome> {
+        let until = self.ledger.get(target).map_or(now, |curtailment| curtailment.until);
+        self.change(Change::Add(*target, until.since(now)))
+    }
+
+    /// The tables are gone.
+    fn rebuild(&mut self, now: Timestamp) {
+        let Some(helper) = &mut self.helper else {
+            return;
+        };
+        if let Err(error) = helper.install(&self.ruleset) {
+            return self.tell_trouble(&error, now);
+        }
+        self.put_back(now);
+        let all: Vec<Curtailment> = self.ledger.active().cloned().collect();
+        for curtailment in all {
+            let why = "somebody removed the tables from the kernel; they are back";
+            self.tell(CurtailmentStep::Repaired, &curtailment, why, now);
+        }
+    }
+
+    fn put_back(&mut self, now: Timestamp) {
+        self.tell_offered();
+        let all: Vec<Curtailment> = self.ledger.active().cloned().collect();
+        for Curtailment { target, until, .. } in all {
+            let result = self.change(Change::Add(target, until.since(now)));
+            self.report_failure(target, result, now);
+        }
+    }
+
+    fn change(&mut self, change: Change) -> io::Result<Outcome> {
+        match &mut self.helper {
+            Some(helper) => match helper.change(change)? {
+                Outcome::Missing if matches!(change, Change::Add(..)) => {
+                    // The tables are gone; the next comparison brings them back.
+                    Err(io::Error::other("the tables are not in the kernel any more"))
+                }
+                outcome => Ok(outcome),
+            },
+            None => Ok(Outcome::Done),
+        }
+    }
+
+    fn tell_offered(&mut self) {
+        if let Some(helper) = &mut self.helper {
+            // If it fails, tables are missing, and the next comparison brings them back.
+            let _ = helper.set_offered(self.offered.clone());
+        }
+    }
+
+    fn report_failure(&mut self, target: Target, result: io::Result<Outcome>, now: Timestamp) {
+        if let Err(error) = result {
+            let curtailment = self.ledger.get(&target).cloned();
+            let curtailment = curtailment.unwrap_or_else(|| unknown(target, now));
+            self.tell(CurtailmentStep::Failed, &curtailment, &error.to_string(), now);
+        }
+    }
+
+    fn tell_trouble(&mut self, error: &io::Error, now: Timestamp) {
+        self.events.push(super::notice(
+            "curtailment_trouble",
+            Some(now),
+            format!("the kernel's tables cannot be compared with what is in force: {error}"),
+        ));
+    }
+
+    fn tell(&mut self, step: CurtailmentStep, of: &Curtailment, reason: &str, now: Timestamp) {
+        self.events.push(Event::Curtailment(Told {
+            schema: SCHEMA_VERSION,
+            time: now,
+            step,
+            source: of.target.source,
+            from: from(of.target.scope),
+            until: Some(of.until),
+            strikes: of.strikes,
+            incident: of.incident.clone(),
+            by: of.by.to_string(),
+            reason: reason.to_owned(),
+        }));
+    }
+}
+
+fn from(scope: Scope) -> String {
+    match scope {
+        Scope::Everything => "everything".to_owned(),
+        Scope::Service { protocol, port } => format!("{port}/{protocol}"),
+        Scope::Unoffered => "unoffered".to_owned(),
+    }
+}
+
+/// Something in the kernel that is in no ledger.
+fn unknown(target: Target, now: Timestamp) -> Curtailment {
+    Curtailment {
+        target,
+        since: now,
+        until: now,
+        strikes: 0,
+        by: Author::Operator("unknown".to_owned()),
+        because: String::new(),
+        incident: None,
+    }
+}
+
+fn refusal(incident: &Incident, reason: String, now: Timestamp) -> Option<Told> {
+    let source = *incident.sources.first()?;
+    Some(Told {
+        schema: SCHEMA_VERSION,
+        time: now,
+        step: CurtailmentStep::Refused,
+        source: Prefix::new(source, 128),
+        from: "everything".to_owned(),
+        until: None,
+        strikes: 0,
+        incident: Some(incident.id.clone()),
+        by: Author::Sensor.to_string(),
+        reason,
+    })
+}

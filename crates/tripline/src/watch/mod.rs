@@ -1,0 +1,255 @@
+//! The run loop of a sensor: frames from the kernel's rings in, events out, curtailments done.
+//!
+//! ```text
+//! rings ──▶ Frame ──▶ Packet ──▶ Engine ──▶ Event ──▶ sinks
+//!             host ──▶ listening ──┘           └──▶ Curtailer ──▶ helper ──▶ kernel
+//! ```
+//!
+//! One thread does all of it, so nothing needs a lock. What takes longer than a few microseconds
+//! (reading the socket table, comparing the kernel's sets) is done once in a while.
+
+pub mod clock;
+pub mod curtail;
+pub mod host;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use tripline_capture::live::{Live, Next, Statistics};
+use tripline_core::Engine;
+use tripline_core::event::{Event, Notice, SCHEMA_VERSION};
+use tripline_packet::{Decoder, Duration, Packet, Timestamp};
+
+use crate::output::Sink;
+
+use clock::{Clock, Jump};
+use curtail::Curtailer;
+use host::Host;
+
+/// What the world outside asks of the run loop.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    /// End.
+    pub stop: Arc<AtomicBool>,
+    /// Read the settings again.
+    pub reload: Arc<AtomicBool>,
+}
+
+/// What has been counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Frames that were read.
+    pub frames: u64,
+    /// Frames that the kernel had no room for.
+    pub drops: u64,
+    /// Events that were told.
+    pub events: u64,
+}
+
+/// A sensor.
+#[derive(Debug)]
+pub struct Sensor {
+    live: Live,
+    engine: Engine,
+    decoder: Decoder,
+    clock: Clock,
+    host: Option<Host>,
+    curtailer: Curtailer,
+    counts: Counts,
+    /// What the rings had counted when we looked last.
+    seen: Statistics,
+    next_look: Instant,
+    next_comparison: Instant,
+}
+
+/// How often the sensor looks at what changes slowly: who listens, who is protected, what was lost.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the kernel's sets are compared with what is in force.
+const COMPARISON: Duration = Duration::from_secs(2);
+/// A ring hands a block over this long after its first frame at the latest, and a bit more; timers
+/// run behind the wall's time by so much, or they would run before frames that came before them.
+const BEHIND: Duration = Duration::from_millis(50);
+/// The longest wait: whoever signals us waits no longer.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Frames between two looks at clock and signals.
+const FRAMES_PER_LOOK: u64 = 256;
+
+impl Sensor {
+    /// Puts the parts together.
+    pub fn new(live: Live, engine: Engine, host: Option<Host>, curtailer: Curtailer) -> Self {
+        let now = Instant::now();
+        Self {
+            live,
+            engine,
+            decoder: Decoder::new(),
+            clock: Clock::start(),
+            host,
+            curtailer,
+            counts: Counts::default(),
+            seen: Statistics::default(),
+            next_look: now,
+            next_comparison: now,
+        }
+    }
+
+    /// The sensor's time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What decides about curtailments.
+    pub fn curtailer(&mut self) -> &mut Curtailer {
+        &mut self.curtailer
+    }
+
+    /// What has been counted.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Watches until it is told to stop.
+    ///
+    /// # Errors
+    /// The rings cannot be read any more, or a sink cannot take an event.
+    pub fn run(&mut self, signals: &Signals, sink: &mut dyn Sink) -> Result<()> {
+        self.engine.handle_timeout(self.clock.now() - BEHIND);
+        let mut packet = Packet::EMPTY;
+        while !signals.stop.load(Ordering::Relaxed) {
+            self.look(sink)?;
+            self.frames(&mut packet, sink)?;
+            let now = self.clock.now() - BEHIND;
+            self.engine.handle_timeout(now);
+            self.drain(sink)?;
+        }
+        self.engine.finish();
+        self.drain(sink)?;
+        Ok(())
+    }
+
+    /// Handles what is there, or waits a little for it.
+    fn frames(&mut self, packet: &mut Packet, sink: &mut dyn Sink) -> Result<()> {
+        for _ in 0..FRAMES_PER_LOOK {
+            match self.live.next(self.patience()).context("cannot wait for frames")? {
+                Next::Frame(mut frame) => {
+                    self.counts.frames += 1;
+                    frame.time = self.clock.of(frame.time);
+                    if let Ok(true) = self.decoder.decode_into(&frame, packet) {
+                        self.engine.handle(packet);
+                    }
+                }
+                Next::Nothing => return Ok(()),
+                Next::Gone(interface) => {
+                    let message = format!("the interface {} is gone", interface.name);
+                    self.tell(notice("interface_gone", Some(self.clock.now()), message), sink)?;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn patience(&self) -> Duration {
+        let due = self.engine.poll_timeout();
+        let until_due = due.map_or(PATIENCE, |due| (due + BEHIND).since(self.clock.now()));
+        until_due.min(PATIENCE)
+    }
+
+    /// Looks at what changes slowly.
+    fn look(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        let moment = Instant::now();
+        if moment < self.next_look {
+            return Ok(());
+        }
+        self.next_look = moment + LOOK;
+        if let Some(jump) = self.clock.check() {
+            self.tell(jumped(jump, self.clock.now()), sink)?;
+        }
+        let now = self.clock.now();
+        if let Err(error) = self.look_at_host(now) {
+            let message = format!("the kernel does not tell what this machine offers: {error}");
+            self.tell(notice("host_unknown", Some(now), message), sink)?;
+        }
+        self.look_at_rings(now, sink)?;
+        self.curtailer.expire(now);
+        if moment >= self.next_comparison {
+            self.next_comparison = moment + COMPARISON;
+            self.curtailer.reconcile(now);
+        }
+        Ok(())
+    }
+
+    fn look_at_host(&mut self, now: Timestamp) -> io::Result<()> {
+        let Some(host) = &mut self.host else {
+            return Ok(());
+        };
+        let listening = host.listening()?;
+        self.curtailer.set_offered(&listening);
+        self.engine.set_listening(listening);
+        self.curtailer.set_protected(host.protected()?, host::links()?, now);
+        Ok(())
+    }
+
+    /// Tells of frames that were lost: then silence proves nothing.
+    fn look_at_rings(&mut self, now: Timestamp, sink: &mut dyn Sink) -> Result<()> {
+        let mut all = Statistics::default();
+        for ring in self.live.rings() {
+            // A ring whose interface is going away tells with its next frame.
+            let of_ring = ring.statistics().unwrap_or_default();
+            all.frames += of_ring.frames;
+            all.drops += of_ring.drops;
+        }
+        let (frames, drops) = (all.frames - self.seen.frames, all.drops - self.seen.drops);
+        self.seen = all;
+        self.counts.drops = all.drops;
+        if drops > 0 {
+            let share = 100.0 * drops as f64 / frames.max(1) as f64;
+            let message = format!(
+                "{drops} of {frames} frames of the last second were lost ({share:.1} %): the sensor \
+                 is too slow for them; attempts may be missed, and silence of a service proves less",
+            );
+            self.tell(notice("capture_loss", Some(now), message), sink)?;
+        }
+        Ok(())
+    }
+
+    /// Hands over what there is to tell.
+    fn drain(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        while let Some(event) = self.engine.poll() {
+            if let Event::Incident(incident) = &event {
+                self.curtailer.consider(incident, self.clock.now());
+            }
+            self.tell(event, sink)?;
+        }
+        for event in self.curtailer.take_events() {
+            self.tell(event, sink)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {
+        self.counts.events += 1;
+        sink.event(event).context("cannot write an event")
+    }
+}
+
+pub(crate) fn notice(name: &str, time: Option<Timestamp>, message: String) -> Event {
+    Event::Notice(Notice { schema: SCHEMA_VERSION, name: name.to_owned(), time, message })
+}
+
+fn jumped(jump: Jump, now: Timestamp) -> Event {
+    let message = match jump {
+        Jump::Forward(by) => format!(
+            "the clock of this machine was set forward by {:.1} s; timers of that time have run",
+            by.as_secs_f64()
+        ),
+        Jump::Backward(by) => format!(
+            "the clock of this machine was set back by {:.1} s; times of events go on as before \
+             until tripline is started anew",
+            by.as_secs_f64()
+        ),
+    };
+    notice("clock_set", Some(now), message)
+}

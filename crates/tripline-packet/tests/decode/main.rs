@@ -1,5 +1,6 @@
 //! The rules of docs/decode.md, on frames that are built layer by layer.
 
+mod against_etherparse;
 mod build;
 mod fragments;
 mod good;

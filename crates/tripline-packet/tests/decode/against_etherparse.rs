@@ -199,9 +199,10 @@ impl Made {
                 (LinkType::Ethernet, ethernet().double_vlan(id(outer), id(inner)).ip(headers))
             }
             Link::Cooked => {
-                let [a, b, c, d, e, f] = SRC_MAC;
                 let sent_to = LinuxSllPacketType::OTHERHOST;
-                let step = PacketBuilder::linux_sll(sent_to, 6, [a, b, c, d, e, f, 0, 0]);
+                let mut addr = [0; 8];
+                addr[..6].copy_from_slice(&SRC_MAC);
+                let step = PacketBuilder::linux_sll(sent_to, 6, addr);
                 (LinkType::LinuxSll, step.ip(headers))
             }
         };

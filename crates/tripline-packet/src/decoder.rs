@@ -164,7 +164,7 @@ impl Decoder {
 
     #[inline]
     fn udp(&mut self, datagram: Extent<'_>, draft: &mut Packet) -> Result<(), Unread> {
-        let mut udp = transport::udp(datagram)?;
+        let mut udp = transport::udp(datagram, draft.src.is_v4())?;
         let mut payload = datagram;
         payload.skip(8, Malformed::UdpTruncated)?;
         udp.is_response = answer::is_answer(&udp, payload.data);

@@ -61,21 +61,23 @@ fn cut_tcp_header(segment: Extent<'_>) -> Result<[u8; TCP_HEADER], Unread> {
     Ok(padded)
 }
 
-/// Reads a UDP header (RFC 768); `is_response` is left to whoever reads the payload.
+/// Reads a UDP header (RFC 768); `is_response` is left to whoever reads the payload. `v4` tells the
+/// family of the packet, on which the meaning of a length of zero depends.
 #[inline]
-pub(crate) fn udp(mut datagram: Extent<'_>) -> Result<Udp, Unread> {
+pub(crate) fn udp(mut datagram: Extent<'_>, v4: bool) -> Result<Udp, Unread> {
     let whole = datagram;
     let header = datagram.take::<UDP_HEADER>(Malformed::UdpTruncated)?;
     let len = usize::from(u16::from_be_bytes([header[4], header[5]]));
-    // Zero stands for more than the field can say (RFC 2675).
-    let is_jumbo = len == 0 && whole.len > usize::from(u16::MAX);
+    // Zero stands for more than the field can say (RFC 2675). In IPv6 Linux takes it for the length
+    // of whatever packet it is in, so a probe may be sent that way; in IPv4 it is dropped.
+    let is_jumbo = len == 0 && (!v4 || whole.len > usize::from(u16::MAX));
     if (len < UDP_HEADER && !is_jumbo) || whole.is_exceeded_by(len) {
         return Err(Malformed::UdpLength.into());
     }
     let payload_len = match whole.tail {
         // Of a fragmented datagram only this header knows the length.
-        Tail::Partial => len.saturating_sub(UDP_HEADER),
-        Tail::Whole | Tail::Cut => datagram.len,
+        Tail::Partial if !is_jumbo => len - UDP_HEADER,
+        Tail::Partial | Tail::Whole | Tail::Cut => datagram.len,
     };
     Ok(Udp {
         src_port: u16::from_be_bytes([header[0], header[1]]),

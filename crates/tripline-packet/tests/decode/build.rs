@@ -4,9 +4,9 @@ use tripline_packet::{Addr, Body, Packet, Tcp, TcpFlags, TcpOptions};
 
 pub(crate) const SRC: [u8; 4] = [198, 51, 100, 66];
 pub(crate) const DST: [u8; 4] = [192, 0, 2, 10];
-/// 2001:db8:2::66
+/// `2001:db8:2::66`
 pub(crate) const SRC6: [u8; 16] = [0x20, 1, 0x0d, 0xb8, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x66];
-/// 2001:db8:1::10
+/// `2001:db8:1::10`
 pub(crate) const DST6: [u8; 16] = [0x20, 1, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10];
 /// The ends of a tunnel.
 pub(crate) const OUTER_SRC: [u8; 4] = [203, 0, 113, 1];

@@ -6,7 +6,7 @@ use crate::build::{
     DESTINATION, FRAGMENT, IP_IN_IP, Ipv4, MORE, TCP, UDP, extension, fragment, ipv4, ipv6,
     outer_ipv4, syn, syn_fields, syn_v4, syn_v6, udp,
 };
-use crate::reader::{Outcome, Reader};
+use crate::reader::Reader;
 
 /// A piece of the IPv4 datagram with this identification.
 fn piece_of(id: u16, datagram: &[u8], from: usize, to: usize) -> Vec<u8> {
@@ -29,9 +29,9 @@ fn segment_of(len: usize) -> Vec<u8> {
 }
 
 /// The SYN with `payload_len` bytes, as far as the pieces were seen.
-fn told(frame: &[u8], payload_len: u16, reassembled: bool) -> Outcome {
+fn told(frame: &[u8], payload_len: u16, reassembled: bool) -> Packet {
     let body = Body::Tcp(Tcp { payload_len, ..syn_fields() });
-    Ok(Some(Packet { dont_fragment: false, reassembled, body, ..syn_v4(frame) }))
+    Packet { dont_fragment: false, reassembled, body, ..syn_v4(frame) }
 }
 
 const RAW: LinkType = LinkType::RawIp;
@@ -42,7 +42,7 @@ fn the_first_piece_tells_the_packet_and_the_others_nothing() {
     let (first, second, last) =
         (piece(&datagram, 0, 400), piece(&datagram, 400, 800), piece(&datagram, 800, 1_000));
     let mut reader = Reader::default();
-    assert_eq!(reader.frame(RAW, &first), told(&first, 360, false));
+    assert_eq!(reader.frame(RAW, &first), Ok(Some(told(&first, 360, false))));
     assert_eq!(reader.frame(RAW, &second), Ok(None));
     assert_eq!(reader.frame(RAW, &last), Ok(None));
     assert_eq!(reader.skipped(), [("fragment_piece", 2)]);
@@ -55,7 +55,7 @@ fn later_pieces_may_come_first() {
     let (first, last) = (piece(&datagram, 0, 400), piece(&datagram, 400, 1_000));
     let mut reader = Reader::default();
     assert_eq!(reader.frame(RAW, &last), Ok(None));
-    assert_eq!(reader.frame(RAW, &first), told(&first, 960, false));
+    assert_eq!(reader.frame(RAW, &first), Ok(Some(told(&first, 960, false))));
     assert_eq!(reader.malformed(), []);
 }
 
@@ -90,7 +90,7 @@ fn tiny_pieces_backwards() {
     for piece in pieces[1..].iter().rev() {
         assert_eq!(reader.frame(RAW, piece), Ok(None));
     }
-    assert_eq!(reader.frame(RAW, &pieces[0]), told(&pieces[0], 0, true));
+    assert_eq!(reader.frame(RAW, &pieces[0]), Ok(Some(told(&pieces[0], 0, true))));
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn an_overlap_does_not_change_the_packet() {
     assert_eq!(reader.frame(RAW, &piece(&good, 0, 8)), Ok(None));
     assert_eq!(reader.frame(RAW, &piece(&evil, 0, 8)), Ok(None));
     let last = piece(&good, 8, 80);
-    assert_eq!(reader.frame(RAW, &last), told(&last, 40, true));
+    assert_eq!(reader.frame(RAW, &last), Ok(Some(told(&last, 40, true))));
     let expected = [(Malformed::FragmentTiny, 1), (Malformed::FragmentOverlap, 1)];
     assert_eq!(reader.malformed(), expected);
 }
@@ -190,7 +190,7 @@ fn a_piece_twice_is_no_lie() {
     let mut reader = Reader::default();
     assert_eq!(reader.frame(RAW, &last), Ok(None));
     assert_eq!(reader.frame(RAW, &last), Ok(None));
-    assert_eq!(reader.frame(RAW, &first), told(&first, 0, true));
+    assert_eq!(reader.frame(RAW, &first), Ok(Some(told(&first, 0, true))));
     assert_eq!(reader.malformed(), [(Malformed::FragmentTiny, 1)]);
 }
 

@@ -39,7 +39,7 @@ fn echo_and_timestamp_have_an_identifier() {
 
 /// The packet that an error quotes; all of `quote` goes into the message.
 #[track_caller]
-fn quoted(kind: u8, is_v4: bool, quote: &[u8]) -> Option<Quoted> {
+fn quoted(kind: u8, is_v4: bool, quote: &[u8]) -> Quoted {
     let message = icmp(kind, 3, [0; 4], quote);
     let Body::Icmp(icmp) = body(&if is_v4 { ipv4(ICMP, &message) } else { ipv6(ICMPV6, &message) })
     else {
@@ -47,15 +47,15 @@ fn quoted(kind: u8, is_v4: bool, quote: &[u8]) -> Option<Quoted> {
     };
     assert_eq!((icmp.kind, icmp.code, icmp.id), (kind, 3, 0));
     assert_eq!(usize::from(icmp.payload_len), quote.len());
-    icmp.quoted
+    icmp.quoted.unwrap()
 }
 
-fn quote_v4(transport: Transport, seq: u32) -> Option<Quoted> {
-    Some(Quoted { src: v4(SRC), dst: v4(DST), transport, seq })
+fn quote_v4(transport: Transport, seq: u32) -> Quoted {
+    Quoted { src: v4(SRC), dst: v4(DST), transport, seq }
 }
 
-fn quote_v6(transport: Transport, seq: u32) -> Option<Quoted> {
-    Some(Quoted { src: v6(SRC6), dst: v6(DST6), transport, seq })
+fn quote_v6(transport: Transport, seq: u32) -> Quoted {
+    Quoted { src: v6(SRC6), dst: v6(DST6), transport, seq }
 }
 
 const TCP_PORTS: Transport = Transport::Tcp { src_port: 40_000, dst_port: 22 };

@@ -135,7 +135,7 @@ fn pieces(units: &[usize], is_v4: bool) -> Vec<Vec<u8>> {
         let more = to < datagram.len();
         let offset = u16::try_from(from).unwrap();
         pieces.push(if is_v4 {
-            let place = offset / 8 | if more { MORE } else { 0 };
+            let place = (offset / 8) | if more { MORE } else { 0 };
             Ipv4 { place, ..Ipv4::default() }.around(bytes)
         } else {
             ipv6(FRAGMENT, &fragment(TCP, offset, more, bytes))

@@ -48,7 +48,7 @@ fn every_seed_holds_one_packet() {
         assert_eq!((packet.src, packet.dst), (src, dst), "{name}");
         match (name, packet.body) {
             ("sctp-init", Body::Sctp(sctp)) => assert_eq!(sctp.init_tsn, 0x5678),
-            ("unreachable", Body::Icmp(icmp)) | ("unreachable-v6", Body::Icmp(icmp)) => {
+            ("unreachable" | "unreachable-v6", Body::Icmp(icmp)) => {
                 let transport = icmp.quoted.unwrap().transport;
                 assert_eq!(transport, Transport::Udp { src_port: 40_000, dst_port: 161 }, "{name}");
             }

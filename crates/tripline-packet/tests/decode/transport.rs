@@ -64,6 +64,17 @@ fn datagrams() {
     }
 }
 
+/// Linux takes it for the length of the packet in IPv6 and drops it in IPv4.
+#[test]
+fn a_udp_length_of_zero() {
+    let mut datagram = udp(40_000, 161, b"abc");
+    datagram[4..6].fill(0);
+    let expected = Udp { src_port: 40_000, dst_port: 161, payload_len: 3, is_response: false };
+    assert_eq!(body(&ipv6(UDP, &datagram)), Body::Udp(expected));
+    let in_v4 = Reader::default().frame(LinkType::RawIp, &ipv4(UDP, &datagram));
+    assert_eq!(in_v4, Err(Malformed::UdpLength));
+}
+
 #[test]
 fn the_first_chunk_of_sctp() {
     let none = Sctp {

@@ -55,8 +55,8 @@ impl<W: Write> Stream<W> {
             return;
         }
         let time = stamp(page, incident.last.max(incident.verdict_at));
-        let title = time.append(incident::title(page, incident));
-        page.paragraph(&title, STAMP);
+        let title = incident::title(page, incident);
+        page.fill(time, &title, STAMP);
         let story = page.line().plain(&incident.story);
         page.paragraph(&story, STAMP);
         if before.is_none() {
@@ -83,12 +83,13 @@ fn service(probe: &Probe) -> Service {
 }
 
 fn probe(page: &mut Page, probe: &Probe) {
-    let line = stamp(page, probe.last)
+    let line = page
+        .line()
         .plain("probe  ")
         .strong(&probe.signature)
         .plain(format!("  {} tried {}", probe.source, service(probe)))
         .faint(format!("  {}", probe.reason));
-    page.paragraph(&line, STAMP);
+    page.fill(stamp(page, probe.last), &line, STAMP);
 }
 
 fn curtailment(page: &mut Page, told: &Curtailment) {
@@ -101,7 +102,7 @@ fn curtailment(page: &mut Page, told: &Curtailment) {
         CurtailmentStep::Repaired => (Ink::Warn, "curtailment repaired"),
         CurtailmentStep::Failed => (Ink::Alarm, "curtailment FAILED"),
     };
-    let mut line = stamp(page, told.time).add(ink, what).strong(format!("  {}", told.source));
+    let mut line = page.line().add(ink, what).strong(format!("  {}", told.source));
     line = match told.from.as_str() {
         "everything" => line,
         "unoffered" => line.plain(" at services that nobody offers"),
@@ -115,16 +116,13 @@ fn curtailment(page: &mut Page, told: &Curtailment) {
     } else {
         line = line.plain(format!(": {}", told.reason));
     }
-    page.paragraph(&line, STAMP);
+    page.fill(stamp(page, told.time), &line, STAMP);
 }
 
 fn notice(page: &mut Page, notice: &Notice) {
-    let time = notice.time.unwrap_or_default();
-    let line = match notice.time {
-        Some(_) => stamp(page, time),
-        None => page.line().plain("          "),
-    };
-    page.paragraph(&line.add(Ink::Warn, "note").plain(format!("  {}", notice.message)), STAMP);
+    let time = notice.time.map_or_else(|| page.line(), |time| stamp(page, time));
+    let line = page.line().add(Ink::Warn, "note").plain(format!("  {}", notice.message));
+    page.fill(time.pad_to(STAMP), &line, STAMP);
 }
 
 impl<W: Write> Sink for Stream<W> {

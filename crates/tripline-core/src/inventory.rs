@@ -75,10 +75,19 @@ struct Offer {
     last: Timestamp,
     /// Distinct clients.
     clients: CardinalityEstimator<u64>,
+    /// How many there were before the sensor was started.
+    clients_before: u64,
     /// Some of the clients that it answered, to know them again when it fails.
     known: Vec<Addr>,
     /// Those of them for whom it failed since it last answered.
     failing: Vec<Addr>,
+}
+
+impl Offer {
+    /// The clients of now may be those of before: the larger number is surely not too large.
+    fn popularity(&self) -> u64 {
+        self.clients_before.max(self.clients.estimate() as u64)
+    }
 }
 
 /// What it means that an attempt at an offered service failed.
@@ -200,6 +209,7 @@ impl Inventory {
             first: now,
             last: now,
             clients: CardinalityEstimator::new(),
+            clients_before: 0,
             known: Vec::new(),
             failing: Vec::new(),
         });
@@ -253,7 +263,26 @@ impl Inventory {
 
     /// How many distinct clients a service has.
     pub(crate) fn popularity(&self, service: &Service) -> u64 {
-        self.offers.get(service).map_or(0, |offer| offer.clients.estimate() as u64)
+        self.offers.get(service).map_or(0, Offer::popularity)
+    }
+
+    /// Takes up a service that was seen to answer before the sensor was started.
+    pub(crate) fn remember(
+        &mut self,
+        service: Service,
+        (first, last): (Timestamp, Timestamp),
+        clients: u64,
+    ) {
+        if self.offers.len() < self.capacity {
+            self.offers.entry(service).or_insert_with(|| Offer {
+                first,
+                last,
+                clients: CardinalityEstimator::new(),
+                clients_before: clients,
+                known: Vec::new(),
+                failing: Vec::new(),
+            });
+        }
     }
 
     /// What a service is, for an attempt that ended with `outcome`, and why.
@@ -363,7 +392,7 @@ impl Inventory {
                 reason: fact.to_string(),
                 first: Some(offer.first),
                 last: Some(offer.last),
-                clients: offer.clients.estimate() as u64,
+                clients: offer.popularity(),
             })
         };
         services.into_iter().filter_map(event).collect()

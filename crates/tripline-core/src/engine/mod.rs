@@ -20,6 +20,7 @@ use crate::keyed::{Key, Map};
 use crate::probes::Probes;
 use crate::recent::Recent;
 use crate::seen::Seen;
+use crate::service::Service;
 use crate::settings::Settings;
 use crate::source::SourceTable;
 use crate::tools::Tools;
@@ -168,6 +169,12 @@ impl Engine {
     /// is offered, but for what is seen to answer (forwarded ports).
     pub fn set_listening(&mut self, listening: Listening) {
         self.inventory.set_listening(listening, self.now);
+    }
+
+    /// Takes up a service that was seen to answer, first and last at `times`, before the sensor was
+    /// started.
+    pub fn remember(&mut self, service: Service, times: (Timestamp, Timestamp), clients: u64) {
+        self.inventory.remember(service, times, clients);
     }
 
     /// Lets time pass to `now` without a packet.

@@ -12,14 +12,17 @@ use tripline_core::{Config, Emit, Engine};
 use tripline_respond::helper::{self, Helper};
 use tripline_respond::nft::Ruleset;
 use tripline_respond::{Mode, Policy};
+use tripline_store::Store;
 
 use crate::cli::WatchArgs;
 use crate::data;
 use crate::output::{JsonLines, Sink};
 use crate::report::stream::Stream;
 use crate::settings::Settings;
+use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
 use crate::watch::host::{self, Host};
+use crate::watch::keeper::Keeper;
 use crate::watch::{Sensor, Signals};
 
 use super::Exit;
@@ -39,6 +42,10 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         // Of a span port one can only say that what is private is likely to be ours.
         settings.detection.home = if is_host { own_networks(&interfaces) } else { private() };
     }
+    let state = settings.watch.state.clone();
+    std::fs::create_dir_all(&state)
+        .with_context(|| format!("cannot make the folder {}", state.display()))?;
+    let control = Control::listen(&state).context("cannot start a second time")?;
     let live = open(&interfaces, !is_host)?;
     let curtailer = curtailer(&settings)?;
     drop_rights()?;
@@ -53,7 +60,16 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let mut sensor = Sensor::new(live, engine(&settings)?, host, curtailer);
     let signals = signals()?;
     let now = sensor.now();
-    sensor.curtailer().start(Vec::new(), now).context("cannot put the tables into the kernel")?;
+    let store = Store::open(&state)?;
+    let known = store.services()?;
+    sensor.curtailer().start(store, now)?;
+    sensor.remember(
+        known,
+        Keeper::start(Store::open(&state)?, |error| {
+            let _ = writeln!(io::stderr(), "warning: {error}");
+        }),
+    );
+    sensor.listen(control);
     sensor.run(&signals, sink.as_mut())?;
     Ok(Exit::Fine)
 }

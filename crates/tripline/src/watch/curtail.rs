@@ -2,6 +2,8 @@
 
 use std::io;
 
+use anyhow::Context as _;
+
 use tripline_capture::host::Protected;
 use tripline_core::event::{Curtailment as Told, CurtailmentStep, Event, Incident, SCHEMA_VERSION};
 use tripline_core::{Listening, Protocol};
@@ -9,6 +11,7 @@ use tripline_packet::{Prefix, Timestamp};
 use tripline_respond::helper::{Helper, Outcome};
 use tripline_respond::nft::{Change, Held, Ruleset};
 use tripline_respond::{Author, Curtailment, Decision, Drift, Ledger, Mode, Policy, Scope, Target};
+use tripline_store::Store;
 
 use super::host;
 
@@ -22,6 +25,8 @@ pub struct Curtailer {
     ledger: Ledger,
     /// Only where it is done.
     helper: Option<Helper>,
+    /// Where it is written down before it is done.
+    journal: Option<Store>,
     offered: Vec<(Protocol, u16)>,
     held: Vec<(Target, Held)>,
     events: Vec<Event>,
@@ -42,6 +47,7 @@ impl Curtailer {
             protected: Protected::new(),
             ledger: Ledger::default(),
             helper,
+            journal: None,
             offered: Vec::new(),
             held: Vec::new(),
             events: Vec::new(),
@@ -51,13 +57,16 @@ impl Curtailer {
     /// Puts the tables into the kernel, and into them what was in force before a restart.
     ///
     /// # Errors
-    /// The kernel does not take them: there is nothing to enforce with.
-    pub fn start(&mut self, before: Vec<Curtailment>, now: Timestamp) -> io::Result<()> {
-        self.ledger.restore(before, now);
-        if let Some(helper) = &mut self.helper {
-            helper.install(&self.ruleset)?;
-            self.put_back(now);
-        }
+    /// The kernel does not take them, or the journal cannot be read: there is nothing to enforce
+    /// with.
+    pub fn start(&mut self, journal: Store, now: Timestamp) -> anyhow::Result<()> {
+        let Some(helper) = &mut self.helper else {
+            return Ok(());
+        };
+        self.ledger.restore(journal.curtailments()?, now);
+        self.journal = Some(journal);
+        helper.install(&self.ruleset).context("cannot put the tables into the kernel")?;
+        self.put_back(now);
         Ok(())
     }
 
@@ -119,6 +128,7 @@ impl Curtailer {
         let Some(ended) = self.ledger.release(target) else {
             return false;
         };
+        self.note_end(&ended, now);
         let result = self.change(Change::Remove(*target));
         self.tell(CurtailmentStep::Released, &Curtailment { by: by.clone(), ..ended }, why, now);
         self.report_failure(*target, result, now);
@@ -128,6 +138,7 @@ impl Curtailer {
     /// Ends what is over.
     pub fn expire(&mut self, now: Timestamp) {
         for ended in self.ledger.expire(now) {
+            self.note_end(&ended, now);
             self.tell(CurtailmentStep::Expired, &ended, "its time is over", now);
         }
     }
@@ -176,6 +187,12 @@ impl Curtailer {
             self.tell(CurtailmentStep::WouldCurtail, &curtailment, &curtailment.because, now);
             self.ledger.add(curtailment);
             return;
+        }
+        // Written down first: who is killed in between does it when he is started again.
+        if let Some(journal) = &self.journal
+            && let Err(error) = journal.put_curtailment(&curtailment)
+        {
+            self.tell_journal(&error, now);
         }
         let time = curtailment.until.since(now);
         match self.change(Change::Add(target, time)) {
@@ -270,6 +287,20 @@ impl Curtailer {
             let curtailment = curtailment.unwrap_or_else(|| unknown(target, now));
             self.tell(CurtailmentStep::Failed, &curtailment, &error.to_string(), now);
         }
+    }
+
+    fn note_end(&mut self, ended: &Curtailment, now: Timestamp) {
+        if let Some(journal) = &self.journal
+            && let Err(error) = journal.end_curtailment(ended)
+        {
+            self.tell_journal(&error, now);
+        }
+    }
+
+    /// A full disk is no reason to let a sweeper go on, but after a restart he would be forgotten.
+    fn tell_journal(&mut self, error: &tripline_store::Error, now: Timestamp) {
+        let message = format!("who is curtailed cannot be written down: {error}");
+        self.events.push(super::notice("store_trouble", Some(now), message));
     }
 
     fn tell_trouble(&mut self, error: &io::Error, now: Timestamp) {

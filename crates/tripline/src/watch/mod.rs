@@ -9,8 +9,10 @@
 //! (reading the socket table, comparing the kernel's sets) is done once in a while.
 
 pub mod clock;
+pub mod control;
 pub mod curtail;
 pub mod host;
+pub mod keeper;
 
 use std::io;
 use std::sync::Arc;
@@ -25,9 +27,13 @@ use tripline_packet::{Decoder, Duration, Packet, Timestamp};
 
 use crate::output::Sink;
 
+use tripline_store::Known;
+
 use clock::{Clock, Jump};
+use control::Control;
 use curtail::Curtailer;
 use host::Host;
+use keeper::Keeper;
 
 /// What the world outside asks of the run loop.
 #[derive(Clone, Debug, Default)]
@@ -63,8 +69,13 @@ pub struct Sensor {
     seen: Statistics,
     next_look: Instant,
     next_comparison: Instant,
+    next_keeping: Instant,
+    keeper: Option<Keeper>,
+    control: Option<Control>,
 }
 
+/// How often the inventory is kept.
+const KEEPING: Duration = Duration::from_secs(60);
 /// How often the sensor looks at what changes slowly: who listens, who is protected, what was lost.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the kernel's sets are compared with what is in force.
@@ -92,7 +103,23 @@ impl Sensor {
             seen: Statistics::default(),
             next_look: now,
             next_comparison: now,
+            next_keeping: now + KEEPING,
+            keeper: None,
+            control: None,
         }
+    }
+
+    /// Keeps what is told, and takes up what was known before.
+    pub fn remember(&mut self, known: Vec<Known>, keeper: Keeper) {
+        for Known { service, first, last, clients } in known {
+            self.engine.remember(service, (first, last), clients);
+        }
+        self.keeper = Some(keeper);
+    }
+
+    /// Answers what is asked there.
+    pub fn listen(&mut self, control: Control) {
+        self.control = Some(control);
     }
 
     /// The sensor's time.
@@ -119,14 +146,21 @@ impl Sensor {
         let mut packet = Packet::EMPTY;
         while !signals.stop.load(Ordering::Relaxed) {
             self.look(sink)?;
+            self.answer();
             self.frames(&mut packet, sink)?;
             let now = self.clock.now() - BEHIND;
             self.engine.handle_timeout(now);
             self.drain(sink)?;
         }
-        self.engine.finish();
-        self.drain(sink)?;
+        self.keep();
         Ok(())
+    }
+
+    /// Keeps the inventory.
+    fn keep(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.services(self.engine.services());
+        }
     }
 
     /// Handles what is there, or waits a little for it.
@@ -157,6 +191,16 @@ impl Sensor {
         until_due.min(PATIENCE)
     }
 
+    /// Answers what was asked on the control socket.
+    fn answer(&mut self) {
+        while let Some(question) = self.control.as_ref().and_then(Control::next) {
+            let now = self.clock.now();
+            let answer =
+                control::answer(&question.request, &question.who, &mut self.curtailer, now);
+            question.reply(answer);
+        }
+    }
+
     /// Looks at what changes slowly.
     fn look(&mut self, sink: &mut dyn Sink) -> Result<()> {
         let moment = Instant::now();
@@ -174,6 +218,10 @@ impl Sensor {
         }
         self.look_at_rings(now, sink)?;
         self.curtailer.expire(now);
+        if moment >= self.next_keeping {
+            self.next_keeping = moment + KEEPING;
+            self.keep();
+        }
         if moment >= self.next_comparison {
             self.next_comparison = moment + COMPARISON;
             self.curtailer.reconcile(now);
@@ -231,6 +279,9 @@ impl Sensor {
 
     fn tell(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {
         self.counts.events += 1;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.event(&event);
+        }
         sink.event(event).context("cannot write an event")
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use tripline_packet::Prefix;
 
-use crate::settings::{self, Layers};
+use crate::settings::{self, Layers, Span};
 use crate::term::{ColorChoice, Terminal};
 
 /// Who swept us, what did they find, and why do you think so?
@@ -46,6 +46,18 @@ pub enum Command {
     #[cfg(target_os = "linux")]
     #[command(long_about = WATCH_ABOUT, after_long_help = WATCH_MORE)]
     Watch(WatchArgs),
+    /// List the incidents that the sensor remembers
+    #[cfg(target_os = "linux")]
+    Incidents(IncidentsArgs),
+    /// Hold a source off, by the running sensor
+    #[cfg(target_os = "linux")]
+    Curtail(CurtailArgs),
+    /// End what holds a source off
+    #[cfg(target_os = "linux")]
+    Release(ReleaseArgs),
+    /// Show who is held off: what was decided, and what the kernel does
+    #[cfg(target_os = "linux")]
+    Curtailed(CurtailedArgs),
     /// Change the firewall as the lines on standard input say (for `watch` alone)
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
@@ -215,6 +227,86 @@ pub struct WatchArgs {
     pub settings: SettingsOptions,
 
     /// Write events as JSON, one object a line
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
+/// Options of `tripline incidents`.
+#[derive(Debug, Args)]
+pub struct IncidentsArgs {
+    /// Only this one
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+
+    /// Those of the last while, such as 2h or 7d
+    #[arg(long, value_name = "TIME", default_value = "1d", conflicts_with = "id")]
+    pub since: Span,
+
+    /// Which settings are in force.
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+
+    /// Write JSON, one object a line
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
+/// Options of `tripline curtail`.
+#[derive(Debug, Args)]
+pub struct CurtailArgs {
+    /// An address or a network
+    #[arg(value_name = "SOURCE")]
+    pub source: Prefix,
+
+    /// For how long, such as 30m or 2h
+    #[arg(long = "for", value_name = "TIME", default_value = "1h")]
+    pub length: Span,
+
+    /// Why: whoever finds it tomorrow wants to know
+    #[arg(long, value_name = "REASON")]
+    pub because: String,
+
+    /// Which settings are in force.
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+}
+
+/// Options of `tripline release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// An address or a network
+    #[arg(value_name = "SOURCE", required_unless_present = "all")]
+    pub source: Option<Prefix>,
+
+    /// Everybody
+    #[arg(long, conflicts_with = "source")]
+    pub all: bool,
+
+    /// Why
+    #[arg(long, value_name = "REASON")]
+    pub because: Option<String>,
+
+    /// Which settings are in force.
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+}
+
+/// Options of `tripline curtailed`.
+#[derive(Debug, Args)]
+pub struct CurtailedArgs {
+    /// Which settings are in force.
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+
+    /// Write JSON, one object a line
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 

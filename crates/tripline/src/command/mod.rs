@@ -1,5 +1,7 @@
 //! The commands.
 
+#[cfg(target_os = "linux")]
+mod control;
 mod explain;
 mod read;
 #[cfg(target_os = "linux")]
@@ -65,6 +67,14 @@ fn run(cli: Cli) -> Result<Exit> {
         Command::Read(args) => read::read(&args),
         #[cfg(target_os = "linux")]
         Command::Watch(args) => watch::watch(&args),
+        #[cfg(target_os = "linux")]
+        Command::Incidents(args) => control::incidents(&args),
+        #[cfg(target_os = "linux")]
+        Command::Curtail(args) => control::curtail(&args),
+        #[cfg(target_os = "linux")]
+        Command::Release(args) => control::release(&args),
+        #[cfg(target_os = "linux")]
+        Command::Curtailed(args) => control::curtailed(&args),
         #[cfg(target_os = "linux")]
         Command::Enforcer => watch::enforcer(),
         Command::Explain(args) => explain::explain(&args),

@@ -130,6 +130,8 @@ impl<W: Write> Sink for Stream<W> {
         let mut page = Page::new(self.terminal);
         match &event {
             Event::Incident(incident) => self.incident(&mut page, incident),
+            // What belongs to an incident is told by its story.
+            Event::Probe(event) if event.incident.is_some() => return Ok(()),
             Event::Probe(event) => probe(&mut page, event),
             Event::Curtailment(event) => curtailment(&mut page, event),
             Event::Notice(event) => notice(&mut page, event),

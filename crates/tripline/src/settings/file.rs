@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::de::{Error as _, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -254,18 +255,23 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
-/// A length of time.
-#[derive(Debug)]
-struct Span(Duration);
+/// A length of time, written like `5m`.
+#[derive(Clone, Copy, Debug)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse_span(text).map(Self).ok_or_else(|| {
+            format!("`{text}` is no length of time; write 500ms, 5s, 10m, 1h or 30d")
+        })
+    }
+}
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse_span(&text).map(Self).ok_or_else(|| {
-            D::Error::custom(format!(
-                "`{text}` is no length of time; write 500ms, 5s, 10m, 1h or 30d"
-            ))
-        })
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -12,6 +12,7 @@ use tripline_packet::{Duration, Prefix};
 use tripline_respond::Mode;
 
 use file::SettingsFile;
+pub use file::Span;
 
 /// Every key with its default and a comment, as printed by `tripline settings`.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");

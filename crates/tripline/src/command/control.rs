@@ -1,0 +1,151 @@
+//! `tripline curtail`, `release`, `curtailed`: what people ask of a running sensor.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use tripline_respond::Scope;
+
+use crate::cli::{CurtailArgs, CurtailedArgs, ReleaseArgs, SettingsOptions};
+use crate::human;
+use crate::term::{Page, Terminal};
+use crate::watch::control::{Answer, InForce, Request, ask};
+
+use super::{Exit, print, print_page};
+
+pub(super) fn curtail(args: &CurtailArgs) -> Result<Exit> {
+    let request = Request::Curtail {
+        source: args.source,
+        seconds: args.length.0.as_secs(),
+        because: args.because.clone(),
+    };
+    changed(&args.settings, &request, "curtailed")
+}
+
+pub(super) fn release(args: &ReleaseArgs) -> Result<Exit> {
+    let request = Request::Release {
+        source: args.source,
+        because: args.because.clone().unwrap_or_else(|| "released by hand".to_owned()),
+    };
+    changed(&args.settings, &request, "released")
+}
+
+fn changed(settings: &SettingsOptions, request: &Request, what: &str) -> Result<Exit> {
+    match sensor(settings, request)? {
+        Answer::Done(0) => bail!("nobody of that address is curtailed"),
+        Answer::Done(count) => {
+            let noun = if count == 1 { "source" } else { "sources" };
+            print(&format!("{} {noun} {what}\n", human::count(count as u64)))
+        }
+        Answer::Refused(why) => bail!("{why}"),
+        Answer::InForce(_) => bail!("the sensor does not understand; is it of another version?"),
+    }
+}
+
+pub(super) fn curtailed(args: &CurtailedArgs) -> Result<Exit> {
+    let Answer::InForce(all) = sensor(&args.settings, &Request::Curtailed)? else {
+        bail!("the sensor does not understand; is it of another version?");
+    };
+    if args.json {
+        let lines: Result<Vec<String>, _> = all.iter().map(serde_json::to_string).collect();
+        return print(&lines?.iter().fold(String::new(), |text, line| text + line + "\n"));
+    }
+    print_page(&page(&all, args.display.terminal()))
+}
+
+fn page(all: &[InForce], term: Terminal) -> Page {
+    let mut page = Page::new(term);
+    if all.is_empty() {
+        page.push(page.line().plain("Nobody is curtailed."));
+    }
+    for InForce { curtailment, left, kernel } in all {
+        let line = page.line().strong(curtailment.target.source.to_string());
+        let from = match curtailment.target.scope {
+            Scope::Everything => String::new(),
+            Scope::Service { protocol, port } => format!(" from {port}/{protocol}"),
+            Scope::Unoffered => " at services that nobody offers".to_owned(),
+        };
+        let left = human::duration(*left as f64);
+        page.push(line.plain(format!("{from}, {left} to go")));
+        let kernel = match kernel {
+            Some((_, packets)) => {
+                format!("holds, {} dropped", human::counted(*packets, "packet"))
+            }
+            None => "does not have it; see `tripline doctor`".to_owned(),
+        };
+        page.field("kernel", &page.line().plain(kernel));
+        page.field("because", &page.line().plain(&curtailment.because));
+        let by = match &curtailment.incident {
+            Some(incident) => format!("{}, {incident}", curtailment.by),
+            None => curtailment.by.to_string(),
+        };
+        page.field("by", &page.line().plain(by));
+    }
+    page
+}
+
+/// The folder of the sensor that the settings speak of.
+pub(super) fn state(settings: &SettingsOptions) -> Result<PathBuf> {
+    Ok(settings.layers().resolve()?.watch.state)
+}
+
+fn sensor(settings: &SettingsOptions, request: &Request) -> Result<Answer> {
+    let folder = state(settings)?;
+    ask(&folder, request).map_err(|error| explained(&error, &folder))
+}
+
+fn explained(error: &io::Error, folder: &Path) -> anyhow::Error {
+    let folder = folder.display();
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => anyhow::anyhow!(
+            "no sensor is running in {folder} (`state` under [watch]); start `tripline watch`"
+        ),
+        io::ErrorKind::PermissionDenied => {
+            anyhow::anyhow!(
+                "no right to ask the sensor in {folder}; run this as its owner, or root"
+            )
+        }
+        _ => anyhow::anyhow!("the sensor in {folder} does not answer: {error}"),
+    }
+}
+
+/// Lists what the sensor remembers.
+pub(super) fn incidents(args: &crate::cli::IncidentsArgs) -> Result<Exit> {
+    let folder = state(&args.settings)?;
+    if !folder.join(tripline_store::FILE).exists() {
+        bail!("no sensor has ever run in {} (`state` under [watch])", folder.display());
+    }
+    let store = tripline_store::Store::open(&folder)?;
+    let now = crate::watch::clock::Clock::start().now();
+    let found = match &args.id {
+        Some(id) => store.incident(id)?.into_iter().collect(),
+        None => store.incidents(now - args.since.0)?,
+    };
+    if args.id.is_some() && found.is_empty() {
+        bail!("no incident of that id is remembered; `tripline incidents` lists them");
+    }
+    if args.json {
+        return print(&found.iter().fold(String::new(), |text, one| text + &one.json + "\n"));
+    }
+    let mut page = Page::new(args.display.terminal());
+    if found.is_empty() {
+        page.push(page.line().plain("No incidents."));
+    }
+    for one in &found {
+        let incident: serde_json::Value =
+            serde_json::from_str(&one.json).context("a damaged incident in the store")?;
+        let text = |key: &str| incident[key].as_str().unwrap_or_default().to_owned();
+        let when = text("last").replace('T', " ");
+        let line = page.line().faint(format!("{when:.19}  "));
+        let title = page
+            .line()
+            .plain(format!("{:6} ", text("risk").to_uppercase()))
+            .strong(text("signature"))
+            .plain(format!("  {}", text("verdict").replace('_', " ")))
+            .faint(format!("  {}", one.id));
+        page.push(line.append(title));
+        let story = page.line().plain(text("story"));
+        page.paragraph(&story, 4);
+    }
+    print_page(&page)
+}

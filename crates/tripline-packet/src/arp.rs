@@ -4,14 +4,15 @@ use crate::extent::Extent;
 use crate::malformed::{Malformed, Skipped, Unread};
 use crate::{Addr, Arp, Body, Packet};
 
-const HARDWARE_ETHERNET: [u8; 2] = [0, 1];
+/// Ethernet, and IEEE 802 networks (RFC 1042), which hosts take for the same.
+const HARDWARE: [[u8; 2]; 2] = [[0, 1], [0, 6]];
 const PROTOCOL_IPV4: [u8; 2] = [8, 0];
 
 /// Reads an ARP message into the draft.
 pub(crate) fn read(mut message: Extent<'_>, draft: &mut Packet) -> Result<(), Unread> {
     let head = message.take::<8>(Malformed::ArpTruncated)?;
     let &[h0, h1, p0, p1, hardware_len, protocol_len, o0, o1] = head;
-    if [h0, h1] != HARDWARE_ETHERNET || [p0, p1] != PROTOCOL_IPV4 {
+    if !HARDWARE.contains(&[h0, h1]) || [p0, p1] != PROTOCOL_IPV4 {
         return Err(Skipped::Arp.into());
     }
     if (hardware_len, protocol_len) != (6, 4) {

@@ -1,12 +1,12 @@
 //! Fragmented datagrams: the packet is told once, as soon as its transport header is there.
 
-use tripline_packet::{Body, LinkType, Malformed, Packet, Tcp};
+use tripline_packet::{Body, Decoder, Frame, LinkType, Malformed, Packet, Tcp, Timestamp};
 
 use crate::build::{
     DESTINATION, FRAGMENT, IP_IN_IP, Ipv4, MORE, TCP, UDP, extension, fragment, ipv4, ipv6,
     outer_ipv4, syn, syn_fields, syn_v4, syn_v6, udp,
 };
-use crate::reader::Reader;
+use crate::reader::{Outcome, Reader};
 
 /// A piece of the IPv4 datagram with this identification.
 fn piece_of(id: u16, datagram: &[u8], from: usize, to: usize) -> Vec<u8> {
@@ -206,6 +206,55 @@ fn the_same_identification_again_is_a_datagram_of_its_own() {
         assert_eq!(reader.frame(RAW, &piece(&datagram, 40, 80)), Ok(None));
     }
     assert_eq!(reader.malformed(), []);
+}
+
+/// The same while pieces of the earlier datagram are missing, in whatever order the next one comes.
+#[test]
+fn the_same_identification_again_before_the_end() {
+    let earlier = segment_of(40);
+    let mut next = segment_of(40);
+    next[2..4].copy_from_slice(&23u16.to_be_bytes());
+    next[16..40].fill(1);
+    let told_port = |outcome: Outcome| match outcome {
+        Ok(Some(Packet { body: Body::Tcp(tcp), .. })) => Some(tcp.dst_port),
+        _ => None,
+    };
+    let mut reader = Reader::default();
+    assert_eq!(told_port(reader.frame(RAW, &piece(&earlier, 0, 40))), Some(22));
+    assert_eq!(told_port(reader.frame(RAW, &piece(&earlier, 0, 40))), Some(22));
+    assert_eq!(told_port(reader.frame(RAW, &piece(&next, 8, 72))), None);
+    assert_eq!(told_port(reader.frame(RAW, &piece(&next, 0, 8))), Some(23));
+}
+
+/// A packet that is used again keeps nothing of the one before.
+#[test]
+fn what_was_put_together_does_not_show_in_the_next_packet() {
+    let datagram = syn();
+    let whole = ipv4(TCP, &datagram);
+    let mut decoder = Decoder::new();
+    let mut packet = Packet::EMPTY;
+    let mut read = |data: &[u8]| {
+        let wire_len = u32::try_from(data.len()).unwrap();
+        let frame = Frame { time: Timestamp::EPOCH, link: RAW, wire_len, data };
+        decoder.decode_into(&frame, &mut packet).unwrap().then_some(packet.reassembled)
+    };
+    assert_eq!(read(&piece(&datagram, 0, 8)), None);
+    assert_eq!(read(&piece(&datagram, 8, 40)), Some(true));
+    assert_eq!(read(&whole), Some(false));
+}
+
+/// 128 bytes: 112 of an extension header, 14 of TCP that are needed.
+#[test]
+fn as_much_of_the_beginning_is_kept_as_is_promised() {
+    let datagram = extension(TCP, 13, &syn());
+    let frame = |from: usize, to: usize| {
+        let offset = u16::try_from(from).unwrap();
+        let more = to < datagram.len();
+        ipv6(FRAGMENT, &fragment(DESTINATION, offset, more, &datagram[from..to]))
+    };
+    let mut reader = Reader::default();
+    assert_eq!(reader.frame(RAW, &frame(96, datagram.len())), Ok(None));
+    assert!(matches!(reader.frame(RAW, &frame(0, 96)), Ok(Some(packet)) if packet.reassembled));
 }
 
 /// After 30 s a host waits no longer; then the two halves are not one datagram.

@@ -176,7 +176,10 @@ fn arp_requests_and_replies() {
 #[test]
 fn arp_for_other_networks_is_passed_over() {
     let mut frame = ethernet(build::ARP, &arp(1, SRC, DST));
+    // Linux answers hardware type 6 (IEEE 802) as it answers 1.
     frame[15] = 6;
+    assert!(matches!(read(LinkType::Ethernet, &frame).body, Body::Arp(_)));
+    frame[15] = 7;
     assert_eq!(why_skipped(LinkType::Ethernet, &frame), "other_arp");
 }
 

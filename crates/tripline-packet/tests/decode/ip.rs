@@ -44,8 +44,9 @@ fn a_length_of_zero_means_up_to_the_end() {
     let v6 = Ipv6 { payload_len: Some(0), ..Ipv6::default() }.around(&segment);
     assert_eq!(body(&v6), tcp);
     // But six bytes behind an IPv6 header are how Ethernet fills an empty packet.
-    let empty = Ipv6 { payload_len: Some(0), next: 59, ..Ipv6::default() }.around(&[0; 6]);
-    assert_eq!(body(&empty), Body::Other { protocol: 59 });
+    let next = DESTINATION;
+    let empty = Ipv6 { payload_len: Some(0), next, ..Ipv6::default() }.around(&[1; 6]);
+    assert_eq!(body(&empty), Body::Other { protocol: next });
 }
 
 #[test]

@@ -35,6 +35,16 @@ pub(crate) enum Fact {
     HostLives,
 }
 
+impl Fact {
+    /// Whether it would fall if an answer had been overlooked.
+    pub(crate) const fn rests_on_silence(self) -> bool {
+        matches!(
+            self,
+            Self::NeverAnswered { .. } | Self::NeverAlive { .. } | Self::ClosedBefore { .. }
+        )
+    }
+}
+
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -103,7 +103,10 @@ impl Engine {
         };
         let trail = at.map(|at| self.trail_of(at, source));
         let case = self.case(attempt, standing, trail);
-        let row = self.likelihoods.row(&case);
+        // An answer may be among the frames that were lost.
+        let proves_nothing =
+            outcome == Outcome::Silent && self.now < self.lossy_until && fact.rests_on_silence();
+        let row = if proves_nothing { Row::Nothing } else { self.likelihoods.row(&case) };
         self.contacts.count(case.direction, row);
         let weight = self.likelihoods.weight(case.direction, row);
         let tool_weight = self.tool_weight(attempt, standing);

@@ -89,6 +89,8 @@ pub struct Engine {
     /// A packet whose time has to be confirmed.
     held: Option<Packet>,
     finished: bool,
+    /// Until then, attempts are resolved whose answers may have been lost.
+    lossy_until: Timestamp,
 }
 
 /// How often incidents and probes are looked through for those to close.
@@ -138,6 +140,7 @@ impl Engine {
             contacts: Contacts::default(),
             held: None,
             finished: false,
+            lossy_until: Timestamp::from_nanos(i64::MIN),
             settings,
             catalog,
             likelihoods,
@@ -175,6 +178,12 @@ impl Engine {
     /// started.
     pub fn remember(&mut self, service: Service, times: (Timestamp, Timestamp), clients: u64) {
         self.inventory.remember(service, times, clients);
+    }
+
+    /// Tells that frames were lost just now. Of the attempts that are open, those without an answer
+    /// prove nothing, unless it is known from elsewhere that nobody offers what they tried.
+    pub fn frames_lost(&mut self) {
+        self.lossy_until = self.now + self.settings.silence + self.settings.silence;
     }
 
     /// Lets time pass to `now` without a packet.

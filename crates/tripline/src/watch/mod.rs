@@ -253,6 +253,7 @@ impl Sensor {
         self.seen = all;
         self.counts.drops = all.drops;
         if drops > 0 {
+            self.engine.frames_lost();
             let share = 100.0 * drops as f64 / frames.max(1) as f64;
             let message = format!(
                 "{drops} of {frames} frames of the last second were lost ({share:.1} %): the sensor \

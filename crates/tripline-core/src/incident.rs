@@ -4,13 +4,13 @@ mod naming;
 
 use siphasher::sip::SipHasher13;
 use std::hash::{Hash, Hasher};
-use tripline_packet::{Addr, Timestamp};
+use tripline_packet::{Addr, Duration, Timestamp};
 
 use crate::catalog::{Catalog, Entry};
 use crate::event::{
     EvidenceStep, Found, Incident as Report, Proof, SCHEMA_VERSION, Shape, ToolMark, Verdict,
 };
-use crate::evidence::Nats;
+use crate::evidence::{Nats, Row};
 use crate::keyed::Key;
 use crate::service::{Direction, Outcome, Service};
 use crate::story;
@@ -39,7 +39,7 @@ pub(crate) struct Incident {
     pub(crate) id: String,
     pub(crate) verdict: Verdict,
     pub(crate) direction: Direction,
-    sources: Vec<Addr>,
+    pub(crate) sources: Vec<Addr>,
     pub(crate) source_count: u64,
     /// Several sources sent the same numbers to the same targets at the same time.
     pub(crate) decoys: bool,
@@ -57,6 +57,12 @@ pub(crate) struct Incident {
     fragmented: bool,
     pub(crate) proof: Option<(Service, Timestamp)>,
     updates: u32,
+    /// Services that it came upon in an ordinary session, and that many use.
+    ordinary: Vec<Service>,
+    /// The last attempt in vain.
+    last_failure: Timestamp,
+    /// Probes of an authorised scanner beyond what it is allowed.
+    beyond_scope: u16,
     /// What was told last, to see what is new.
     told: Option<Told>,
 }
@@ -74,6 +80,8 @@ struct Told {
 const MOST_SOURCES: usize = 64;
 const MOST_FOUND: usize = 256;
 const MOST_STEPS: usize = 64;
+/// A sweep that pauses for longer than this, and than four times its usual gap, is over.
+const PAUSE: Duration = Duration::from_secs(600);
 
 /// What a report needs beside the incident itself.
 pub(crate) struct Context<'a> {
@@ -111,6 +119,9 @@ impl Incident {
             fragmented: false,
             proof: None,
             updates: 0,
+            ordinary: Vec::new(),
+            last_failure: first,
+            beyond_scope: 0,
             told: None,
         }
     }
@@ -142,8 +153,34 @@ impl Incident {
                 None => self.marks.push((mark, 1)),
             }
         }
-        if step.outcome.is_success() && !step.used {
+        if !step.outcome.is_success() {
+            self.last_failure = self.last_failure.max(step.time);
+        } else if !step.used && self.is_under_way(step.time) {
             self.find(step.service, step.time);
+            if step.row == Row::SuccessPopular {
+                self.ordinary.push(step.service);
+            }
+        }
+    }
+
+    /// Whether the sweep still went on at `time`. What its source does long after the last attempt
+    /// in vain is no part of it: behind one address live many.
+    fn is_under_way(&self, time: Timestamp) -> bool {
+        let services = self.sweep.services().clamp(1, u64::from(u32::MAX)) as u32;
+        let gap = self.sweep.last.since(self.sweep.first) / services;
+        time.since(self.last_failure) <= PAUSE.max(gap * 4)
+    }
+
+    /// Whether the sweep had tried the service in vain.
+    pub(crate) fn has_failed_at(&self, service: &Service) -> bool {
+        self.steps.iter().any(|step| step.service == *service && !step.outcome.is_success())
+    }
+
+    /// An authorised scanner did what it is not allowed to. Once may be a slip.
+    pub(crate) fn goes_beyond_scope(&mut self) {
+        self.beyond_scope = self.beyond_scope.saturating_add(1);
+        if self.verdict == Verdict::Authorised && self.beyond_scope > 1 {
+            self.verdict = Verdict::Sweep;
         }
     }
 
@@ -158,6 +195,10 @@ impl Incident {
     /// A source of this incident used a service that the sweep had found. Returns whether that
     /// is new.
     pub(crate) fn follow_up(&mut self, service: Service, now: Timestamp) -> bool {
+        // What everybody uses, and the sweep came upon as everybody would, was not its find.
+        if self.ordinary.contains(&service) {
+            return false;
+        }
         let Some(found) = self.found.iter_mut().find(|found| found.service == service) else {
             return false;
         };

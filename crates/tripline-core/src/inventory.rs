@@ -208,6 +208,11 @@ impl Inventory {
         }
     }
 
+    /// Whether a host of ours was seen to live.
+    pub(crate) fn is_alive(&self, host: Addr) -> bool {
+        self.alive.contains_key(&host)
+    }
+
     /// A service answered `client`. Returns the sources that it counted against while it was
     /// thought closed: that evidence has to be taken back.
     pub(crate) fn answered(&mut self, service: Service, client: Addr, now: Timestamp) -> Vec<Addr> {

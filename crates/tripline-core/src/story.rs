@@ -83,20 +83,29 @@ fn results(report: &Incident) -> String {
         }
     }
     let used: Vec<_> = report.found.iter().filter(|found| found.follow_up.is_some()).collect();
-    if let [first, ..] = used.as_slice() {
-        let _ = write!(
-            text,
-            " It then used {} of them, {} first, in a session with data.",
-            used.len(),
-            first.service
-        );
+    match used.as_slice() {
+        [] => {}
+        [one] => {
+            let _ = write!(text, " It came back and used {}, in a session with data.", one.service);
+        }
+        [first, ..] => {
+            let _ = write!(
+                text,
+                " It came back and used {} of them, {} first, in sessions with data.",
+                used.len(),
+                first.service
+            );
+        }
     }
     text
 }
 
 fn who(report: &Incident) -> String {
     match (report.sources.as_slice(), &report.authorised_as) {
-        ([one], Some(name)) => format!("{one} (authorised scanner {name})"),
+        ([one], Some(name)) if report.verdict == Verdict::Authorised => {
+            format!("{one} (authorised scanner {name})")
+        }
+        ([one], Some(name)) => format!("{one} (scanner {name}, beyond what it is allowed)"),
         ([one], None) => one.to_string(),
         _ => crowd(report),
     }
@@ -163,9 +172,22 @@ fn span(seconds: f64) -> String {
     }
 }
 
+/// A number with its thousands apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 fn rate_text(per_second: f64) -> String {
     match per_second {
-        r if r >= 10.0 => format!("{r:.0} a second"),
+        r if r >= 10.0 => format!("{} a second", grouped(r.round() as u64)),
         r if r >= 1.0 => format!("{r:.1} a second"),
         r if r * 60.0 >= 1.0 => format!("{:.1} a minute", r * 60.0),
         r => format!("{:.1} an hour", r * 3_600.0),

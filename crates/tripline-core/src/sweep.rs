@@ -254,10 +254,16 @@ impl Group {
         self.last = self.last.max(time);
     }
 
-    /// Distinct ports; ICMP types and the like only when nothing else was tried.
+    /// Distinct ports; ICMP types only when nothing else was tried. Of a scan of IP protocols, the
+    /// protocols: for those that have ports its packets name one, which is not what it is after.
     fn port_count(&self) -> u64 {
-        let with_ports = self.ports.keys().filter(|(protocol, _)| protocol.has_ports()).count();
-        if with_ports > 0 { with_ports as u64 } else { self.ports.len() as u64 }
+        let count = |of: fn(Protocol) -> bool| {
+            self.ports.keys().filter(|(protocol, _)| of(*protocol)).count()
+        };
+        let with_ports = count(Protocol::has_ports);
+        let of_ip = count(|protocol| protocol == Protocol::Ip);
+        let count = if with_ports > of_ip { with_ports } else { self.ports.len() };
+        count as u64
     }
 
     /// Protocols that make up at least three tenths of the services, most used first.
@@ -320,7 +326,9 @@ impl Group {
                 let ports = self.ports.keys().filter(|(p, _)| p.has_ports()).map(|(_, port)| port);
                 let (low, high) =
                     ports.fold((u16::MAX, 0), |(low, high), &port| (low.min(port), high.max(port)));
-                if low > high {
+                let is_of_protocols =
+                    self.ports.keys().any(|(protocol, _)| *protocol == Protocol::Ip);
+                if low > high || is_of_protocols {
                     return None;
                 }
                 self.port_count() as f64 / (f64::from(high - low) + 1.0)

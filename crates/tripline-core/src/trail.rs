@@ -12,6 +12,8 @@ use crate::tools::Tools;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub(crate) time: Timestamp,
+    /// Who: of a party of several addresses, this one.
+    pub(crate) source: Addr,
     pub(crate) service: Service,
     pub(crate) technique: Technique,
     pub(crate) outcome: Outcome,
@@ -76,6 +78,8 @@ pub(crate) struct Trail {
     pub(crate) excused: u8,
     /// A verdict was given.
     pub(crate) judged: bool,
+    /// An incident of the source was closed; its evidence stays, but what comes is another one.
+    pub(crate) is_back: bool,
     /// Score when the last step was added; decides who makes room.
     score: Nats,
 }
@@ -87,7 +91,15 @@ const MOST_SUCCESSES: usize = 16;
 
 impl Trail {
     fn new(source: Addr) -> Self {
-        Self { source, steps: Vec::new(), proof: None, excused: 0, judged: false, score: Nats(0) }
+        Self {
+            source,
+            steps: Vec::new(),
+            proof: None,
+            excused: 0,
+            judged: false,
+            is_back: false,
+            score: Nats(0),
+        }
     }
 
     /// Starts anew for another source, with the memory at hand.
@@ -95,6 +107,13 @@ impl Trail {
         let mut steps = std::mem::take(&mut self.steps);
         steps.clear();
         *self = Self { steps, ..Self::new(source) };
+    }
+
+    /// The incident is closed: what the source does from now on is a story of its own.
+    pub(crate) fn close(&mut self) {
+        self.steps.clear();
+        self.judged = false;
+        self.is_back = true;
     }
 
     /// Keeps a step if there is room.

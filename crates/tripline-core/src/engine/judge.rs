@@ -1,6 +1,6 @@
 //! Judging: what the tracker learned becomes inventory, evidence and verdicts.
 
-use tripline_packet::Addr;
+use tripline_packet::{Addr, Prefix};
 
 use super::{Engine, apart::is_stale};
 use crate::event::Verdict;
@@ -73,7 +73,7 @@ impl Engine {
         {
             self.outage_begins(service);
         }
-        if self.weighed.check_and_insert(self.now, &(source, service)) {
+        if self.weighed.check_and_insert(self.now, &(self.party(source), service)) {
             self.attempt_again(attempt);
             return;
         }
@@ -93,7 +93,8 @@ impl Engine {
         fact: crate::inventory::Fact,
     ) -> Step {
         let Attempt { source, service, outcome, technique, .. } = *attempt;
-        let at = match self.sources.admit(source, self.now) {
+        let party = self.party(source);
+        let at = match self.sources.admit(party, self.now) {
             Admission::At(at) => Some(at),
             Admission::Replaced { at, trail } => {
                 self.trails.free(trail);
@@ -101,7 +102,7 @@ impl Engine {
             }
             Admission::Filtered => None,
         };
-        let trail = at.map(|at| self.trail_of(at, source));
+        let trail = at.map(|at| self.trail_of(at, party));
         let case = self.case(attempt, standing, trail);
         // An answer may be among the frames that were lost.
         let proves_nothing =
@@ -109,9 +110,13 @@ impl Engine {
         let row = if proves_nothing { Row::Nothing } else { self.likelihoods.row(&case) };
         self.contacts.count(case.direction, row);
         let weight = self.likelihoods.weight(case.direction, row);
+        if row == Row::CutShort {
+            *self.cut_short.entry(source).or_default() += 1;
+        }
         let tool_weight = self.tool_weight(attempt, standing);
         let mut step = Step {
             time: attempt.opened,
+            source,
             service,
             technique,
             outcome,
@@ -173,20 +178,33 @@ impl Engine {
             return;
         }
         let subject = Subject::Source(self.leader(source));
+        let covers = self.settings.scanners.iter().any(|scanner| scanner.covers(&step));
         if self.is_judged(trail)
             && let Some(incident) = self.incidents.get_mut(&subject)
         {
+            incident.add_source(source);
             incident.absorb(&step);
+            if step.is_probe() && !covers {
+                incident.goes_beyond_scope();
+            }
             self.update(subject);
             return;
         }
         if let Some(trail) = self.trails.get_mut(trail) {
-            trail.excused += u8::from(step.row == Row::Acquainted);
+            let excused = step.row == Row::Acquainted
+                || (step.row == Row::AnswerLike && !matches!(step.outcome, Outcome::Silent));
+            trail.excused = trail.excused.saturating_add(u8::from(excused));
             trail.push(step);
         }
         let entry = self.sources.entry(at);
         let enough = entry.score() >= self.threshold || entry.page() >= self.page_threshold;
-        if enough && step.weight > Nats(0) && entry.services >= LEAST_SERVICES {
+        // The score of one who is back is high already; a single attempt is still no sweep.
+        let is_back_for_more = self
+            .trails
+            .get(trail)
+            .is_none_or(|trail| !trail.is_back || trail.probes() >= u32::from(LEAST_SERVICES));
+        let enough = enough && entry.services >= LEAST_SERVICES && is_back_for_more;
+        if enough && step.weight > Nats(0) {
             self.verdict(source, trail);
         }
     }
@@ -207,15 +225,23 @@ impl Engine {
             return;
         };
         let first_time = steps.iter().map(|step| step.time).min().unwrap_or(first.time);
+        let party = self.party(source);
         let leader = self.leader(source);
         let subject = Subject::Source(leader);
         if !self.incidents.contains_key(&subject) && !self.has_incident_room() {
             self.summary.incidents_dropped += 1;
             return;
         }
+        let joins_others = self.incidents.get(&subject).is_some_and(|incident| {
+            incident.sources.iter().any(|other| self.party(*other) != party)
+        });
         let direction = self.home.direction(source, last.service.host);
-        let authorised = self.authorised(source, &steps).map(|scanner| scanner.name.clone());
-        let verdict = if authorised.is_some() { Verdict::Authorised } else { Verdict::Sweep };
+        let scanner = self.scanner(source, &steps);
+        let verdict = match scanner {
+            Some((_, true)) => Verdict::Authorised,
+            _ => Verdict::Sweep,
+        };
+        let authorised = scanner.map(|(scanner, _)| scanner.name.clone());
         let (key, now) = (self.key, self.now);
         let incident = self.incidents.entry(subject).or_insert_with(|| {
             let mut incident = Incident::new(key, subject, verdict, direction, first_time, now);
@@ -223,12 +249,12 @@ impl Engine {
             incident.authorised_as = authorised;
             incident
         });
-        incident.add_source(source);
-        incident.decoys |= incident.source_count > 1;
+        incident.decoys |= joins_others;
         incident.proof = incident.proof.or(proof);
         for step in &steps {
+            incident.add_source(step.source);
             incident.absorb(step);
-            self.probes.join(source, step.service, &incident.id);
+            self.probes.join(step.source, step.service, &incident.id);
         }
         self.update(subject);
     }
@@ -242,8 +268,15 @@ impl Engine {
         let trail = trail.and_then(|trail| self.trails.get(trail));
         let failed_ports = || trail.into_iter().flat_map(|trail| trail.failed_at(&service));
         let worn_out = trail.is_some_and(|trail| trail.excused >= EXCUSED);
+        let was_refused = matches!(outcome, Outcome::Refused | Outcome::Unreachable { .. });
         let circumstance = match circumstance {
             Circumstance::Acquainted if worn_out => Circumstance::Plain,
+            // An answer that comes too late finds its port closed, now and then.
+            Circumstance::AnswerLike if worn_out && was_refused => Circumstance::Plain,
+            // Who speaks to others is captured in both directions.
+            Circumstance::OneWay if was_refused || self.inventory.is_alive(service.host) => {
+                Circumstance::Plain
+            }
             other => other,
         };
         let direction = self.home.direction(source, service.host);
@@ -289,7 +322,7 @@ impl Engine {
     }
 
     pub(super) fn find_trail(&self, source: Addr) -> Option<(usize, u32)> {
-        let at = self.sources.find(source)?;
+        let at = self.sources.find(self.party(source))?;
         let trail = self.sources.entry(at).trail;
         (trail != NO_TRAIL).then_some((at, trail))
     }
@@ -302,7 +335,8 @@ impl Engine {
         if judged && let Some(incident) = self.incidents.get_mut(&subject) {
             incident.sweep.again(attempt.opened, attempt.technique);
             incident.last = self.now;
-            if outcome.is_success() {
+            // Of what it had used before nothing is found.
+            if outcome.is_success() && incident.has_failed_at(&service) {
                 incident.find(service, self.now);
             }
         }
@@ -357,27 +391,48 @@ impl Engine {
         }
     }
 
+    /// Who speaks for a source: of decoys the first one that was seen.
     pub(super) fn leader(&self, source: Addr) -> Addr {
-        self.leaders.get(self.now, &source).unwrap_or(source)
+        self.party(self.leaders.get(self.now, &source).unwrap_or(source))
+    }
+
+    /// Whom the evidence counts against: the source, or outside, of IPv6, its whole /64. That is one
+    /// household or one server, which may take a new address for every packet (RFC 6177, RFC 8981).
+    pub(super) fn party(&self, source: Addr) -> Addr {
+        if source.is_v4() || self.home.contains(source) {
+            return source;
+        }
+        Prefix::new(source, 64).addr()
     }
 
     fn is_friend(&self, source: Addr) -> bool {
         self.settings.friends.iter().any(|net| net.contains(source))
     }
 
-    /// The scanner whose scope covers all that the source did.
-    fn authorised(&self, source: Addr, steps: &[Step]) -> Option<&Scanner> {
-        let covers = |scanner: &Scanner, step: &Step| {
-            let Service { host, port, .. } = step.service;
-            let target_ok =
-                scanner.targets.is_empty() || scanner.targets.iter().any(|net| net.contains(host));
-            let port_ok = scanner.ports.is_empty()
-                || !step.service.protocol.has_ports()
-                || scanner.ports.iter().any(|range| range.contains(port));
-            target_ok && port_ok && scanner.until.is_none_or(|until| step.time <= until)
-        };
-        self.settings.scanners.iter().find(|scanner| {
-            scanner.source.contains(source) && steps.iter().all(|step| covers(scanner, step))
-        })
+    /// The scanner that the source is by the settings, and whether all that it did is within its
+    /// scope.
+    fn scanner(&self, source: Addr, steps: &[Step]) -> Option<(&Scanner, bool)> {
+        let mut of_source =
+            self.settings.scanners.iter().filter(|scanner| scanner.source.contains(source));
+        let covering =
+            of_source.clone().find(|scanner| steps.iter().all(|step| scanner.covers(step)));
+        let covering = covering.map(|scanner| (scanner, true));
+        covering.or_else(|| of_source.next().map(|scanner| (scanner, false)))
+    }
+}
+
+impl Scanner {
+    /// Whether it is allowed to do this.
+    fn covers(&self, step: &Step) -> bool {
+        let Service { host, port, protocol } = step.service;
+        let target_ok =
+            self.targets.is_empty() || self.targets.iter().any(|net| net.contains(host));
+        let port_ok = self.ports.is_empty()
+            || !protocol.has_ports()
+            || self.ports.iter().any(|range| range.contains(port));
+        self.source.contains(step.source)
+            && target_ok
+            && port_ok
+            && self.until.is_none_or(|until| step.time <= until)
     }
 }

@@ -5,7 +5,7 @@ mod judge;
 mod report;
 mod revise;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use tripline_packet::{Addr, Duration, Packet, Prefix, Timestamp};
 
@@ -86,6 +86,11 @@ pub struct Engine {
     summary: Summary,
     incident_counts: [u64; 8],
     contacts: Contacts,
+    /// By how much the input's clock was set back, and packets in a row that say that it was again.
+    set_back: Duration,
+    late_in_a_row: u32,
+    /// Attempts by source that the end of the input left without an answer.
+    cut_short: BTreeMap<Addr, u64>,
     /// A packet whose time has to be confirmed.
     held: Option<Packet>,
     finished: bool,
@@ -101,6 +106,9 @@ const PAGE_EXTRA: f64 = 2.3;
 /// The end of time. Nothing that is added to it reaches the limits of [`Timestamp`], where sums
 /// stop growing and nothing would ever become due.
 const LATEST: Timestamp = Timestamp::from_parts(7_258_118_400, 0);
+/// Packets that come later than this by so many in a row show that the clock was set back.
+const BACK: Duration = Duration::from_secs(60);
+const LATE_IN_A_ROW: u32 = 16;
 /// How far time goes on between two packets before the second one has to be confirmed.
 const LEAP: Duration = Duration::from_secs(86_400);
 
@@ -138,6 +146,9 @@ impl Engine {
             },
             incident_counts: [0; 8],
             contacts: Contacts::default(),
+            set_back: Duration::ZERO,
+            late_in_a_row: 0,
+            cut_short: BTreeMap::new(),
             held: None,
             finished: false,
             lossy_until: Timestamp::from_nanos(i64::MIN),
@@ -157,7 +168,7 @@ impl Engine {
     /// input.
     #[inline]
     pub fn handle(&mut self, packet: &Packet) {
-        let time = packet.time.min(LATEST);
+        let time = self.on_our_clock(packet.time.min(LATEST));
         if self.held.is_some() {
             self.release(Some(time));
         }
@@ -184,6 +195,32 @@ impl Engine {
     /// prove nothing, unless it is known from elsewhere that nobody offers what they tried.
     pub fn frames_lost(&mut self) {
         self.lossy_until = self.now + self.settings.silence + self.settings.silence;
+    }
+
+    /// A capture whose clock was set back would stand still for us until it has caught up. Once many
+    /// packets in a row agree that it was, they are taken as if it had not been.
+    #[inline]
+    fn on_our_clock(&mut self, time: Timestamp) -> Timestamp {
+        if time + self.set_back + BACK >= self.now {
+            self.late_in_a_row = 0;
+            if self.set_back > Duration::ZERO && time >= self.now {
+                self.set_back = Duration::ZERO;
+            }
+            return time + self.set_back;
+        }
+        self.clock_set_back(time)
+    }
+
+    #[cold]
+    fn clock_set_back(&mut self, time: Timestamp) -> Timestamp {
+        self.late_in_a_row += 1;
+        if self.late_in_a_row >= LATE_IN_A_ROW {
+            self.late_in_a_row = 0;
+            let by = self.now.since(time + self.set_back);
+            self.set_back += by;
+            self.clock_notice(by);
+        }
+        time + self.set_back
     }
 
     /// Lets time pass to `now` without a packet.
@@ -271,7 +308,7 @@ impl Engine {
         let Some(packet) = self.held.take() else {
             return;
         };
-        let time = packet.time.min(LATEST);
+        let time = packet.time.min(LATEST) + self.set_back;
         match next {
             Some(next) if next + LEAP < time => {
                 self.summary.out_of_order += 1;

@@ -1,6 +1,6 @@
 //! Reporting: what is told, and when.
 
-use tripline_packet::Addr;
+use tripline_packet::{Addr, Duration};
 
 use super::{Emit, Engine, judge::VERDICTS};
 use crate::event::{Event, Notice, Probe, SCHEMA_VERSION, Verdict};
@@ -8,6 +8,9 @@ use crate::evidence::Row;
 use crate::incident::{Context, Subject};
 use crate::service::Direction;
 use crate::trail::Step;
+
+/// So many unanswered services in the last second are worth a word.
+const MANY_CUT_SHORT: u64 = 10;
 
 impl Engine {
     /// Tells of an incident if it is live reporting and there is news.
@@ -66,6 +69,13 @@ impl Engine {
             return;
         };
         self.count(incident.verdict);
+        for source in &incident.sources {
+            if let Some((_, trail)) = self.find_trail(*source)
+                && let Some(trail) = self.trails.get_mut(trail)
+            {
+                trail.close();
+            }
+        }
         if self.emit == Emit::Final {
             let context = Context {
                 catalog: &self.catalog,
@@ -98,6 +108,7 @@ impl Engine {
                 ),
             );
         }
+        self.note_cut_short();
         let (evicted, dropped) = (self.sources.evicted, self.tracker.dropped);
         if evicted == 0 && dropped == 0 {
             return;
@@ -110,6 +121,38 @@ impl Engine {
              source stayed for about {stay:.0} s, so sweeps slower than that may be missed \
              (`sources` and `flows` under `[limits]`)",
         ));
+    }
+
+    /// Says that the clock of the input was set back.
+    pub(super) fn clock_notice(&mut self, by: Duration) {
+        self.notice(
+            "clock_set_back",
+            format!(
+                "the clock of the input goes back by {:.0} s; from here on times are told as if it \
+                 had not, until it has caught up",
+                by.as_secs_f64()
+            ),
+        );
+    }
+
+    /// What began in the last second may have been answered after the end, so its silence says
+    /// nothing. Whoever began many things there may be at a sweep all the same.
+    fn note_cut_short(&mut self) {
+        let sources = std::mem::take(&mut self.cut_short);
+        let Some((source, most)) = sources.iter().max_by_key(|(_, count)| **count) else {
+            return;
+        };
+        let all: u64 = sources.values().sum();
+        if *most >= MANY_CUT_SHORT {
+            self.notice(
+                "cut_short",
+                format!(
+                    "the input ends within a second of {all} attempts that nobody had answered yet, \
+                     {most} of them by {source}: they count for nothing; a longer capture would tell \
+                     whether it is a sweep"
+                ),
+            );
+        }
     }
 
     fn notice(&mut self, name: &str, message: String) {

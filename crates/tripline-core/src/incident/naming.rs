@@ -111,6 +111,11 @@ impl Incident {
             (Verdict::Authorised, _) => {
                 (Action::Notify, "an authorised scanner is reported and never curtailed")
             }
+            (Verdict::Sweep | Verdict::FollowUp, _) if self.authorised_as.is_some() => (
+                Action::Investigate,
+                "it is an authorised scanner, but went beyond its targets, ports or time: ask who \
+                 runs it, or declare the new scope",
+            ),
             (Verdict::Sweep | Verdict::FollowUp, Direction::Internal | Direction::Outbound) => (
                 Action::Investigate,
                 "the source is one of our own hosts: find out what runs on it before cutting it off",

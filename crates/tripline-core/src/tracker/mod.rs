@@ -69,8 +69,9 @@ pub(crate) struct Tracker {
     acquainted: Recent<(Addr, Addr), ()>,
     /// Addresses that DNS answers named.
     named: Recent<Addr, ()>,
-    /// (source, target) of packets that ran out of hops: a traceroute is under way.
-    traced: Recent<(Addr, Addr), ()>,
+    /// Sources, and the services that a packet of theirs ran out of hops to: a traceroute is under
+    /// way. Only the service itself is excused, or one such packet would hide a whole sweep.
+    traced: Recent<(Addr, Service), ()>,
     /// The last opening of each source.
     prints: Recent<Addr, Print>,
     /// Who sent an opening with these numbers.
@@ -168,6 +169,12 @@ impl Tracker {
             }
             self.run_out(id, now);
         }
+    }
+
+    /// Whether a traceroute of `source` to this service is under way. That of UDP changes the port
+    /// with each packet, within a range of its own.
+    fn is_traced(&self, source: Addr, ends: Ends, now: Timestamp) -> bool {
+        self.traced.get(now, &(source, traced_service(ends))).is_some()
     }
 
     /// Takes what was learned since the last call; `into` is empty and lends its memory.
@@ -332,6 +339,17 @@ impl Tracker {
     }
 }
 
+/// The service that stands for all those of one traceroute.
+fn traced_service(ends: Ends) -> Service {
+    let service = ends.dst_service();
+    match service.protocol {
+        crate::Protocol::Udp if udp::TRACEROUTE.contains(&service.port) => {
+            Service { port: *udp::TRACEROUTE.start(), ..service }
+        }
+        _ => service,
+    }
+}
+
 fn attempt_of(flow: &Flow, outcome: Outcome) -> Attempt {
     // A completed handshake is a connect, whatever the first packet looked like.
     let technique = match (flow.technique, outcome) {
@@ -363,6 +381,11 @@ struct Ends {
 impl Ends {
     fn key(self) -> (crate::flow::FlowKey, bool) {
         crate::flow::FlowKey::new(self.protocol, self.src, self.dst)
+    }
+
+    /// The destination end as a service.
+    fn dst_service(self) -> Service {
+        Service { host: self.dst.0, protocol: self.protocol, port: self.dst.1 }
     }
 
     /// The source end as a service.

@@ -2,7 +2,7 @@
 
 use tripline_packet::{Icmp, Packet, Quoted, Sctp, SctpChunk, Timestamp, Transport};
 
-use super::{Ends, Opening, Signal, Tracker, udp::is_for_everybody};
+use super::{Ends, Opening, Signal, Tracker, traced_service, udp::is_for_everybody};
 use crate::flow::{Circumstance, FlowId, State};
 use crate::service::{Direction, Outcome, Protocol, Service, Technique};
 
@@ -138,9 +138,11 @@ impl Tracker {
             Some(id) if self.flows.flow(id).origin_low == src_low => self.flows.touch(id, now),
             Some(id) => self.answer(id, now),
             None => {
-                let traced = self.traced.get(now, &(packet.src, packet.dst)).is_some();
-                let circumstance =
-                    if traced { Circumstance::Traceroute } else { Circumstance::Plain };
+                let circumstance = if self.is_traced(packet.src, ends, now) {
+                    Circumstance::Traceroute
+                } else {
+                    Circumstance::Plain
+                };
                 self.open(ends, &Opening { packet, technique, circumstance }, now);
             }
         }
@@ -158,13 +160,18 @@ impl Tracker {
     }
 
     fn icmp_error(&mut self, packet: &Packet, icmp: &Icmp, quoted: &Quoted, now: Timestamp) {
+        // An error goes to whoever sent what it quotes (RFC 1122 section 3.2.2); to somebody else it
+        // is sent by who wants to blame him.
+        if packet.dst != quoted.src {
+            return;
+        }
         let error = ErrorKind::of(!packet.dst.is_v4(), icmp);
         let ends = quoted_ends(quoted);
         let flow = self.flows.get(&ends.key().0);
         let asked = flow.filter(|&id| self.flows.flow(id).origin() == quoted.src);
         match (error, asked) {
             (ErrorKind::HopsExceeded, Some(id)) => {
-                self.traced.insert(now, (quoted.src, quoted.dst), ());
+                self.traced.insert(now, (quoted.src, traced_service(ends)), ());
                 self.flows.flow_mut(id).circumstance = Circumstance::Traceroute;
             }
             (ErrorKind::Unreachable, Some(id)) => {
@@ -191,7 +198,10 @@ impl Tracker {
                 self.signals.push(Signal::Backscatter { from, to: asker, port });
             }
             // A host of ours (or its router) answers somebody whose question was not captured.
-            Direction::Outbound if asked.protocol.has_ports() => {
+            Direction::Outbound
+                if asked.protocol.has_ports()
+                    && (self.home.is_empty() || self.home.contains(packet.src)) =>
+            {
                 let service = Service { host: target, protocol: asked.protocol, port: asked.dst.1 };
                 let outcome = Outcome::Unreachable { kind: icmp.kind, code: icmp.code };
                 self.attempt_unseen(service, asker, outcome, now);

@@ -237,7 +237,7 @@ impl Tracker {
             Segment::SynAck => return self.syn_ack_unasked(ends, tcp, now),
             Segment::Rst => return self.rst_unasked(ends, tcp, now),
         };
-        let circumstance = self.tcp_circumstance(packet, tcp, now);
+        let circumstance = self.tcp_circumstance(ends, packet, tcp, now);
         let id = self.open(ends, &Opening { packet, technique, circumstance }, now);
         let flow = self.flows.flow_mut(id);
         flow.isn = tcp.seq;
@@ -248,10 +248,16 @@ impl Tracker {
         }
     }
 
-    fn tcp_circumstance(&self, packet: &Packet, tcp: &Tcp, now: Timestamp) -> Circumstance {
+    fn tcp_circumstance(
+        &self,
+        ends: Ends,
+        packet: &Packet,
+        tcp: &Tcp,
+        now: Timestamp,
+    ) -> Circumstance {
         if self.expected.get(now, &(packet.dst, tcp.dst_port)).is_some() {
             Circumstance::Expected
-        } else if self.traced.get(now, &(packet.src, packet.dst)).is_some() {
+        } else if self.is_traced(packet.src, ends, now) {
             Circumstance::Traceroute
         } else if self.acquainted.get(now, &(packet.dst, packet.src)).is_some() {
             Circumstance::Acquainted

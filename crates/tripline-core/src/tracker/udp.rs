@@ -7,7 +7,7 @@ use crate::flow::{Circumstance, FlowId, State};
 use crate::service::{Outcome, Protocol, Technique};
 
 /// The first destination ports of traceroute: one per hop and try, from 33434 (Linux, BSD).
-const TRACEROUTE: std::ops::RangeInclusive<u16> = 33_434..=33_534;
+pub(super) const TRACEROUTE: std::ops::RangeInclusive<u16> = 33_434..=33_534;
 /// Hops that a traceroute packet may have left when it arrives: tries beyond the target.
 const TRACEROUTE_TTL: u8 = 8;
 
@@ -61,17 +61,25 @@ impl Tracker {
     }
 
     fn udp_new(&mut self, ends: Ends, packet: &Packet, udp: &Udp, now: Timestamp) {
-        let circumstance = self.udp_circumstance(packet, udp, now);
+        let circumstance = self.udp_circumstance(ends, packet, udp, now);
         let opening = Opening { packet, technique: Technique::Udp, circumstance };
         self.open(ends, &opening, now);
     }
 
-    fn udp_circumstance(&self, packet: &Packet, udp: &Udp, now: Timestamp) -> Circumstance {
-        let traced = self.traced.get(now, &(packet.src, packet.dst)).is_some()
-            || packet.ttl <= TRACEROUTE_TTL;
-        if traced && TRACEROUTE.contains(&udp.dst_port) {
+    fn udp_circumstance(
+        &self,
+        ends: Ends,
+        packet: &Packet,
+        udp: &Udp,
+        now: Timestamp,
+    ) -> Circumstance {
+        let is_last_hop = packet.ttl <= TRACEROUTE_TTL && TRACEROUTE.contains(&udp.dst_port);
+        // Nobody asks from a port where a service lives.
+        let answers = (udp.is_response && udp.dst_port >= 1_024)
+            || (udp.src_port < 1_024 && udp.dst_port >= 32_768);
+        if is_last_hop || self.is_traced(packet.src, ends, now) {
             Circumstance::Traceroute
-        } else if udp.is_response || (udp.src_port < 1_024 && udp.dst_port >= 32_768) {
+        } else if answers {
             Circumstance::AnswerLike
         } else if self.acquainted.get(now, &(packet.dst, packet.src)).is_some() {
             Circumstance::Acquainted

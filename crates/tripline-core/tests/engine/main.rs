@@ -1,6 +1,7 @@
 //! The engine over a virtual network: what must be found, and what must not.
 #![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is the assertion")]
 
+mod evasions;
 mod rig;
 
 use rig::{ACK, FIN, PSH, RST, Rig, SYN, URG, at_home, ip};

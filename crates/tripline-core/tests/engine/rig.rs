@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use tripline_core::catalog::{Catalog, CatalogFile};
-use tripline_core::event::{Event, Incident, Probe};
+use tripline_core::event::{Event, Incident, Notice, Probe};
 use tripline_core::settings::Settings;
 use tripline_core::{Config, Emit, Engine};
 use tripline_packet::{
@@ -247,6 +247,7 @@ impl Rig {
             match event {
                 Event::Incident(incident) => report.incidents.push(*incident),
                 Event::Probe(probe) => report.probes.push(probe),
+                Event::Notice(notice) => report.notices.push(notice),
                 _ => {}
             }
         }
@@ -258,6 +259,7 @@ impl Rig {
 pub(crate) struct Report {
     pub(crate) incidents: Vec<Incident>,
     pub(crate) probes: Vec<Probe>,
+    pub(crate) notices: Vec<Notice>,
 }
 
 impl Report {

@@ -109,7 +109,7 @@ fn absent(name: &str, subject: &Subject, files: &[PathBuf]) -> String {
     let files = files.join(", ");
     match subject {
         Subject::Address(_) => {
-            format!("{name} probed nothing in {files}, offers nothing there, and is in no incident")
+            format!("no probe, no service and no incident of {name} in {files}")
         }
         Subject::Incident(_) => format!(
             "no incident `{name}` in {files}; ids depend on the captures and settings: give the \

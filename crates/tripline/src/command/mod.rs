@@ -93,7 +93,7 @@ fn print_or_check_settings(args: &SettingsArgs) -> Result<Exit> {
         "{} is right: {}, {}, {}\n",
         path.display(),
         crate::human::counted(settings.home.len() as u64, "home network"),
-        crate::human::counted(declared as u64, "declaration of services"),
+        crate::human::counted(declared as u64, "service declaration"),
         crate::human::counted(settings.scanners.len() as u64, "authorised scanner"),
     ))
 }

@@ -1,6 +1,6 @@
 //! One incident as a block of text.
 
-use tripline_core::event::{EvidenceStep, Incident, Proof};
+use tripline_core::event::{EvidenceStep, Incident, Proof, Verdict};
 
 use crate::human::{self, Clock};
 use crate::term::{Ink, LABEL, Line, Page};
@@ -58,7 +58,11 @@ fn add_who(page: &mut Page, incident: &Incident) {
     }
     line = line.plain(format!(" ({})", words::direction(incident.direction)));
     if let Some(name) = &incident.authorised_as {
-        line = line.add(Ink::Good, format!(", authorised as \u{201c}{name}\u{201d}"));
+        let (ink, what) = match incident.verdict {
+            Verdict::Authorised => (Ink::Good, "authorised as"),
+            _ => (Ink::Warn, "beyond what is allowed to"),
+        };
+        line = line.add(ink, format!(", {what} \u{201c}{name}\u{201d}"));
     }
     page.field("who", &line);
 }
@@ -89,7 +93,9 @@ fn host_or_network(prefix: &tripline_packet::Prefix) -> String {
 fn add_time(page: &mut Page, incident: &Incident, clock: &Clock) {
     let pace = &incident.pace;
     let mut line = page.line().plain(clock.span(incident.first, incident.last));
-    line = line.plain(format!(" UTC, {}", human::duration(pace.seconds)));
+    line = line.plain(" UTC");
+    // It may go on long after the last service that was new to it.
+    line = line.plain(format!(", new services within {}", human::duration(pace.seconds)));
     if let Some(rate) = pace.per_second {
         let class = words::pace(pace.class);
         line = line.plain(format!(", {} ({class})", human::rate(rate)));
@@ -170,15 +176,19 @@ fn add_certainty(page: &mut Page, incident: &Incident, clock: &Clock) {
     }
     let line =
         page.line().strong(format!("score {}", human::score(incident.score))).plain(format!(
-            " where {:.1} decides: a benign source gets there at most once in {}",
+            " where {:.1} decides: nominally one benign source in {} ever gets there",
             incident.threshold,
             human::count((1.0 / incident.alpha).round() as u64),
         ));
     page.field("sure", &line);
     let delay = incident.verdict_at.since(incident.first).as_secs_f64();
+    // Outside nobody knows what is unused; there it is the failures that decide.
+    let by = match incident.attempts_to_verdict {
+        0 => "decided".to_owned(),
+        count => format!("decided by {},", human::counted(count.into(), "unused service")),
+    };
     let line = page.line().plain(format!(
-        "decided by {}, at {} ({} after the first attempt)",
-        human::counted(incident.attempts_to_verdict.into(), "unused service"),
+        "{by} at {} ({} after the first attempt)",
         clock.show(incident.verdict_at),
         human::duration(delay),
     ));

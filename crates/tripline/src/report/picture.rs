@@ -122,8 +122,11 @@ impl XAxis {
                 (cell as usize).min(cells - 1)
             }
             Self::Points(axis) => {
-                let stride = (cells / axis.values.len()).max(1);
-                axis.cell(Point::port(touch.service), cells) * stride
+                let point = Point::port(touch.service);
+                match cells / axis.values.len() {
+                    0 => axis.cell(point, cells),
+                    stride => axis.rank(point) * stride,
+                }
             }
         }
     }
@@ -157,9 +160,9 @@ impl XAxis {
     }
 }
 
-/// Spreads `count` ranks over `cells`, both from 0.
+/// Spreads `count` ranks over `cells`, both from 0; the ends meet the ends, as those of the labels.
 fn scale(rank: usize, count: usize, cells: usize) -> usize {
-    if count <= cells { rank } else { rank * cells / count }
+    if count <= cells { scale_ends(rank, count, cells) } else { rank * cells / count }
 }
 
 /// Spreads so that the ends meet the ends.

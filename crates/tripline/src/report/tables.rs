@@ -79,7 +79,7 @@ pub(super) fn add_probes(page: &mut Page, report: &Report, clock: &Clock) {
     let note = note(single.len(), single_seen, report.summary.probes_suppressed);
     add_probe_table(page, "Single probes", &note, &single, clock);
     let note = self::note(inside.len(), inside_seen, 0);
-    add_probe_table(page, "Probes of the incidents above", &note, &inside, clock);
+    add_probe_table(page, "Probes of the incidents, by name", &note, &inside, clock);
 }
 
 /// How many there are, and how many of them are shown.

@@ -2,7 +2,7 @@
 
 use tripline_core::catalog::Risk;
 use tripline_core::event::{Action, Incident, Order, PaceClass, Shape, Verdict};
-use tripline_core::{Direction, Outcome, Standing};
+use tripline_core::{Direction, Outcome, Standing, Technique};
 
 use crate::human;
 use crate::term::Ink;
@@ -108,7 +108,12 @@ pub const fn remedy(standing: Standing) -> &'static str {
 /// How many of what was tried: `1 host × 1,000 ports`.
 pub fn size(incident: &Incident) -> String {
     let hosts = human::counted(incident.hosts, "host");
-    let ports = human::counted(incident.ports, "port");
+    let noun = match incident.techniques.first() {
+        Some(Technique::Arp | Technique::Nd | Technique::Icmp) => return hosts,
+        Some(Technique::IpProtocol) => "IP protocol",
+        _ => "port",
+    };
+    let ports = human::counted(incident.ports, noun);
     if incident.ports == 0 {
         return hosts;
     }

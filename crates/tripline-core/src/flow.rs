@@ -217,6 +217,10 @@ impl FlowTable {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
     #[inline]
     pub(crate) fn get(&mut self, key: &FlowKey) -> Option<FlowId> {
         let at = self.hot[key.place()];

@@ -121,6 +121,11 @@ impl SourceTable {
         }
     }
 
+    /// Entries that there can be.
+    pub(crate) fn capacity(&self) -> usize {
+        self.index.len() * WAYS
+    }
+
     pub(crate) fn find(&self, source: Addr) -> Option<usize> {
         let set = (self.index[self.place(source)] as usize).checked_sub(1)?;
         let way = self.sets[set].iter().position(|entry| entry.is(source))?;

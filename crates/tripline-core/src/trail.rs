@@ -176,6 +176,11 @@ impl Trails {
         Self { slots: Vec::new(), free: Vec::new(), capacity: capacity.max(CANDIDATES), hand: 0 }
     }
 
+    /// All, those that nobody has any more among them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Trail> {
+        self.slots.iter()
+    }
+
     pub(crate) fn get(&self, id: u32) -> Option<&Trail> {
         self.slots.get(id as usize)
     }

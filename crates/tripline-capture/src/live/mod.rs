@@ -32,8 +32,6 @@ pub enum Next<'a> {
     Frame(Frame<'a>),
     /// Nothing within the time that was given: let timers run.
     Nothing,
-    /// The interface with this number is gone; its ring has been closed.
-    Gone(Interface),
 }
 
 impl Live {
@@ -54,9 +52,7 @@ impl Live {
     pub fn next(&mut self, timeout: Duration) -> io::Result<Next<'_>> {
         let mut ready = self.earliest();
         if ready.is_none() {
-            if let Some(gone) = self.wait(timeout)? {
-                return Ok(Next::Gone(gone));
-            }
+            self.wait(timeout)?;
             ready = self.earliest();
         }
         // A frame that is there may be passed over (loopback), so there may be none after all.
@@ -70,8 +66,8 @@ impl Live {
         times.min().map(|(_, at)| at)
     }
 
-    /// Waits for any of the rings; returns an interface that went away.
-    fn wait(&mut self, timeout: Duration) -> io::Result<Option<Interface>> {
+    /// Waits for any of the rings.
+    fn wait(&mut self, timeout: Duration) -> io::Result<()> {
         let poll_of = |ring: &Ring| libc::pollfd {
             fd: std::os::fd::AsFd::as_fd(ring).as_raw_fd(),
             events: libc::POLLIN,
@@ -79,9 +75,17 @@ impl Live {
         };
         let mut fds: Vec<libc::pollfd> = self.rings.iter().map(poll_of).collect();
         if sys::wait(&mut fds, timeout)? == 0 {
-            return Ok(None);
+            return Ok(());
         }
-        let failed = fds.iter().position(|fd| fd.revents & (libc::POLLERR | libc::POLLHUP) != 0);
-        Ok(failed.map(|at| self.rings.remove(at).interface().clone()))
+        for (ring, fd) in self.rings.iter().zip(&fds) {
+            // An interface that goes down says so once; when it is up again, frames come as before.
+            if fd.revents & libc::POLLERR != 0
+                && let Some(error) = ring.take_error()?
+                && error.raw_os_error() != Some(libc::ENETDOWN)
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 }

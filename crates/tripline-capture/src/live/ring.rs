@@ -63,6 +63,7 @@ pub struct Ring {
     shared: Shared,
     socket: OwnedFd,
     interface: Interface,
+    promiscuous: bool,
     block_size: usize,
     blocks: usize,
     /// The block that is read, or waited for.
@@ -115,17 +116,7 @@ impl Ring {
         sys::set_option(fd, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
         let (block_size, blocks) = (options.block_size as usize, options.blocks as usize);
         let shared = Shared::map(fd, block_size * blocks)?;
-        if options.promiscuous {
-            // The kernel counts who asks for it; the last one to leave turns it off.
-            let membership = libc::packet_mreq {
-                mr_ifindex: interface.index.cast_signed(),
-                mr_type: libc::PACKET_MR_PROMISC as u16,
-                mr_alen: 0,
-                mr_address: [0; 8],
-            };
-            sys::set_option(fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)?;
-        }
-        sys::bind_packet(fd, interface.index)?;
+        bind(fd, interface, options.promiscuous)?;
         if let Some(group) = options.fanout {
             let how = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
             let group = u32::from(group) | how << 16;
@@ -135,6 +126,7 @@ impl Ring {
             shared,
             socket,
             interface: interface.clone(),
+            promiscuous: options.promiscuous,
             block_size,
             blocks,
             block: 0,
@@ -142,6 +134,24 @@ impl Ring {
             left: 0,
             statistics: Statistics::default(),
         })
+    }
+
+    /// Goes on with an interface that was taken away and is there again under another number. That
+    /// takes no right, as opening a ring does.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn rebind(&mut self, interface: &Interface) -> io::Result<()> {
+        bind(self.socket.as_fd(), interface, self.promiscuous)?;
+        self.interface = interface.clone();
+        Ok(())
+    }
+
+    /// The error that the socket waits to tell, if there is one; it is told once.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let number: libc::c_int =
+            sys::option(self.socket.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR)?;
+        Ok((number != 0).then(|| io::Error::from_raw_os_error(number)))
     }
 
     /// The interface.
@@ -262,6 +272,20 @@ impl Ring {
         self.statistics.freezes += u64::from(new.tp_freeze_q_cnt);
         Ok(self.statistics)
     }
+}
+
+fn bind(fd: BorrowedFd<'_>, interface: &Interface, promiscuous: bool) -> io::Result<()> {
+    if promiscuous {
+        // The kernel counts who asks for it; the last one to leave turns it off.
+        let membership = libc::packet_mreq {
+            mr_ifindex: interface.index.cast_signed(),
+            mr_type: libc::PACKET_MR_PROMISC as u16,
+            mr_alen: 0,
+            mr_address: [0; 8],
+        };
+        sys::set_option(fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)?;
+    }
+    sys::bind_packet(fd, interface.index)
 }
 
 impl AsFd for Ring {

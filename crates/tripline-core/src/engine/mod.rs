@@ -4,6 +4,7 @@ mod apart;
 mod judge;
 mod report;
 mod revise;
+mod status;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,6 +27,8 @@ use crate::source::SourceTable;
 use crate::tools::Tools;
 use crate::tracker::{Signal, Tracker};
 use crate::trail::Trails;
+
+pub use status::{Fill, Status, Suspect};
 
 /// Which states of an incident or probe are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

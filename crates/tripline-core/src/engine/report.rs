@@ -113,9 +113,7 @@ impl Engine {
         if evicted == 0 && dropped == 0 {
             return;
         }
-        // Places in the table, over the sources that came in per second.
-        let seconds = self.summary.first.map_or(0.0, |first| self.now.since(first).as_secs_f64());
-        let stay = seconds * self.sources.used as f64 / (self.sources.used + evicted) as f64;
+        let stay = self.stay().as_secs_f64();
         self.notice("detection_floor", format!(
             "tables were full: {evicted} sources were displaced and {dropped} attempts given up; a \
              source stayed for about {stay:.0} s, so sweeps slower than that may be missed \

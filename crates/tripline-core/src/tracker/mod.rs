@@ -151,6 +151,11 @@ impl Tracker {
     }
 
     /// When [`Tracker::expire`] has something to do next.
+    /// Flows that are followed.
+    pub(crate) fn open_flows(&self) -> usize {
+        self.flows.len()
+    }
+
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.flows.next_due()
     }

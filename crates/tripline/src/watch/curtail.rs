@@ -159,6 +159,11 @@ impl Curtailer {
         }
     }
 
+    /// How far the sensor may go.
+    pub fn mode(&self) -> Mode {
+        self.policy.mode
+    }
+
     /// What is in force, and what the kernel counts of it.
     pub fn in_force(&self) -> impl Iterator<Item = (&Curtailment, Option<Held>)> {
         self.ledger.active().map(|curtailment| {

@@ -13,16 +13,19 @@ pub mod control;
 pub mod curtail;
 pub mod host;
 pub mod keeper;
+pub mod links;
+pub mod status;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use tripline_capture::live::{Live, Next, Statistics};
+use tripline_capture::live::{Live, Next};
 use tripline_core::Engine;
-use tripline_core::event::{Event, Notice, SCHEMA_VERSION};
+use tripline_core::event::{Event, Incident, Notice, SCHEMA_VERSION, ServiceEvent};
 use tripline_packet::{Decoder, Duration, Packet, Timestamp};
 
 use crate::output::Sink;
@@ -34,6 +37,8 @@ use control::Control;
 use curtail::Curtailer;
 use host::Host;
 use keeper::Keeper;
+use links::Links;
+use status::{Board, Status};
 
 /// What the world outside asks of the run loop.
 #[derive(Clone, Debug, Default)]
@@ -58,21 +63,51 @@ pub struct Counts {
 /// A sensor.
 #[derive(Debug)]
 pub struct Sensor {
-    live: Live,
+    links: Links,
     engine: Engine,
     decoder: Decoder,
     clock: Clock,
+    started: Timestamp,
     host: Option<Host>,
     curtailer: Curtailer,
     counts: Counts,
-    /// What the rings had counted when we looked last.
-    seen: Statistics,
     next_look: Instant,
     next_comparison: Instant,
     next_keeping: Instant,
     keeper: Option<Keeper>,
     control: Option<Control>,
+    board: Board,
+    status: Lists,
 }
+
+/// What the status has of what was told.
+#[derive(Debug, Default)]
+struct Lists {
+    incidents: VecDeque<Incident>,
+    notices: VecDeque<Notice>,
+    services: Vec<ServiceEvent>,
+}
+
+impl Lists {
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Incident(new) => {
+                let same = |old: &Incident| old.id == new.id;
+                status::latest(&mut self.incidents, Incident::clone(new), SHOWN_INCIDENTS, same);
+            }
+            Event::Notice(new) => {
+                status::latest(&mut self.notices, new.clone(), SHOWN_NOTICES, |_| false);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Incidents, notices, services and suspects in the status.
+const SHOWN_INCIDENTS: usize = 100;
+const SHOWN_NOTICES: usize = 50;
+const SHOWN_SERVICES: usize = 1_000;
+const SHOWN_SUSPECTS: usize = 50;
 
 /// How often the inventory is kept.
 const KEEPING: Duration = Duration::from_secs(60);
@@ -92,20 +127,23 @@ impl Sensor {
     /// Puts the parts together.
     pub fn new(live: Live, engine: Engine, host: Option<Host>, curtailer: Curtailer) -> Self {
         let now = Instant::now();
+        let clock = Clock::start();
         Self {
-            live,
+            links: Links::new(live),
             engine,
             decoder: Decoder::new(),
-            clock: Clock::start(),
+            started: clock.now(),
+            clock,
             host,
             curtailer,
             counts: Counts::default(),
-            seen: Statistics::default(),
             next_look: now,
             next_comparison: now,
-            next_keeping: now + KEEPING,
+            next_keeping: now,
             keeper: None,
             control: None,
+            board: Board::default(),
+            status: Lists::default(),
         }
     }
 
@@ -120,6 +158,11 @@ impl Sensor {
     /// Answers what is asked there.
     pub fn listen(&mut self, control: Control) {
         self.control = Some(control);
+    }
+
+    /// Where the status is put up, once a second.
+    pub fn board(&self) -> Board {
+        self.board.clone()
     }
 
     /// The sensor's time.
@@ -147,7 +190,7 @@ impl Sensor {
         while !signals.stop.load(Ordering::Relaxed) {
             self.look(sink)?;
             self.answer();
-            self.frames(&mut packet, sink)?;
+            self.frames(&mut packet)?;
             let now = self.clock.now() - BEHIND;
             self.engine.handle_timeout(now);
             self.drain(sink)?;
@@ -158,15 +201,17 @@ impl Sensor {
 
     /// Keeps the inventory.
     fn keep(&mut self) {
+        let services = self.engine.services();
+        self.status.services = services.iter().take(SHOWN_SERVICES).cloned().collect();
         if let Some(keeper) = &mut self.keeper {
-            keeper.services(self.engine.services());
+            keeper.services(services);
         }
     }
 
     /// Handles what is there, or waits a little for it.
-    fn frames(&mut self, packet: &mut Packet, sink: &mut dyn Sink) -> Result<()> {
+    fn frames(&mut self, packet: &mut Packet) -> Result<()> {
         for _ in 0..FRAMES_PER_LOOK {
-            match self.live.next(self.patience()).context("cannot wait for frames")? {
+            match self.links.live.next(self.patience()).context("cannot wait for frames")? {
                 Next::Frame(mut frame) => {
                     self.counts.frames += 1;
                     frame.time = self.clock.of(frame.time);
@@ -175,11 +220,6 @@ impl Sensor {
                     }
                 }
                 Next::Nothing => return Ok(()),
-                Next::Gone(interface) => {
-                    let message = format!("the interface {} is gone", interface.name);
-                    self.tell(notice("interface_gone", Some(self.clock.now()), message), sink)?;
-                    return Ok(());
-                }
             }
         }
         Ok(())
@@ -216,7 +256,7 @@ impl Sensor {
             let message = format!("the kernel does not tell what this machine offers: {error}");
             self.tell(notice("host_unknown", Some(now), message), sink)?;
         }
-        self.look_at_rings(now, sink)?;
+        self.look_at_links(now, sink)?;
         self.curtailer.expire(now);
         if moment >= self.next_keeping {
             self.next_keeping = moment + KEEPING;
@@ -226,6 +266,7 @@ impl Sensor {
             self.next_comparison = moment + COMPARISON;
             self.curtailer.reconcile(now);
         }
+        self.publish(now);
         Ok(())
     }
 
@@ -240,28 +281,42 @@ impl Sensor {
         Ok(())
     }
 
-    /// Tells of frames that were lost: then silence proves nothing.
-    fn look_at_rings(&mut self, now: Timestamp, sink: &mut dyn Sink) -> Result<()> {
-        let mut all = Statistics::default();
-        for ring in self.live.rings() {
-            // A ring whose interface is going away tells with its next frame.
-            let of_ring = ring.statistics().unwrap_or_default();
-            all.frames += of_ring.frames;
-            all.drops += of_ring.drops;
-        }
-        let (frames, drops) = (all.frames - self.seen.frames, all.drops - self.seen.drops);
-        self.seen = all;
-        self.counts.drops = all.drops;
-        if drops > 0 {
+    /// Tells of frames that were lost, and of interfaces that come and go.
+    fn look_at_links(&mut self, now: Timestamp, sink: &mut dyn Sink) -> Result<()> {
+        let look = match self.links.look(now, LOOK) {
+            Ok(look) => look,
+            Err(error) => {
+                let message = format!("the kernel does not tell of its interfaces: {error}");
+                return self.tell(notice("interface_trouble", Some(now), message), sink);
+            }
+        };
+        if look.lossy {
             self.engine.frames_lost();
-            let share = 100.0 * drops as f64 / frames.max(1) as f64;
-            let message = format!(
-                "{drops} of {frames} frames of the last second were lost ({share:.1} %): the sensor \
-                 is too slow for them; attempts may be missed, and silence of a service proves less",
-            );
-            self.tell(notice("capture_loss", Some(now), message), sink)?;
         }
-        Ok(())
+        self.counts.drops = self.links.drops();
+        look.events.into_iter().try_for_each(|event| self.tell(event, sink))
+    }
+
+    /// Puts up how the sensor is doing.
+    fn publish(&mut self, now: Timestamp) {
+        let control::Answer::InForce(curtailed) =
+            control::answer(&control::Request::Curtailed, "", &mut self.curtailer, now)
+        else {
+            return;
+        };
+        self.board.put(Status {
+            started: self.started,
+            now,
+            mode: self.curtailer.mode(),
+            interfaces: self.links.status(),
+            events: self.counts.events,
+            not_kept: self.keeper.as_ref().map_or(0, Keeper::lost),
+            engine: self.engine.status(SHOWN_SUSPECTS),
+            incidents: self.status.incidents.clone(),
+            services: self.status.services.clone(),
+            curtailed,
+            notices: self.status.notices.clone(),
+        });
     }
 
     /// Hands over what there is to tell.
@@ -280,6 +335,7 @@ impl Sensor {
 
     fn tell(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {
         self.counts.events += 1;
+        self.status.note(&event);
         if let Some(keeper) = &mut self.keeper {
             keeper.event(&event);
         }

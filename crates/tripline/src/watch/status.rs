@@ -1,0 +1,79 @@
+//! What a running sensor tells about itself: for the live view, the metrics and whoever asks.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use tripline_core::event::{Incident, Notice, ServiceEvent};
+use tripline_packet::Timestamp;
+use tripline_respond::Mode;
+
+use super::control::InForce;
+
+/// See the module documentation.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// When the sensor was started.
+    pub started: Timestamp,
+    /// The sensor's time.
+    pub now: Timestamp,
+    /// How far the sensor may go.
+    pub mode: Mode,
+    /// What is watched.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Events that were told.
+    pub events: u64,
+    /// Events that could not be written down.
+    pub not_kept: u64,
+    /// How the detector is doing.
+    pub engine: tripline_core::Status,
+    /// The last incidents in their last state, the latest first.
+    pub incidents: VecDeque<Incident>,
+    /// The inventory; looked at once in a while.
+    pub services: Vec<ServiceEvent>,
+    /// Who is held off.
+    pub curtailed: Vec<InForce>,
+    /// The last notices, the latest first.
+    pub notices: VecDeque<Notice>,
+}
+
+/// An interface that is watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether it is up.
+    pub up: bool,
+    /// Frames that passed the filter, those that were dropped among them.
+    pub frames: u64,
+    /// Frames that the kernel had no room for.
+    pub drops: u64,
+}
+
+/// Where the sensor puts its status, and others look at it.
+#[derive(Clone, Debug, Default)]
+pub struct Board(Arc<Mutex<Option<Status>>>);
+
+impl Board {
+    /// Puts up a new one.
+    pub fn put(&self, status: Status) {
+        *self.lock() = Some(status);
+    }
+
+    /// The last one; `None` before the first.
+    pub fn get(&self) -> Option<Status> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Status>> {
+        // Whoever panicked has left a whole status or none.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds to the front, or puts in the place of the one that is the same, and keeps so many.
+pub(super) fn latest<T>(list: &mut VecDeque<T>, new: T, most: usize, same: impl Fn(&T) -> bool) {
+    list.retain(|one| !same(one));
+    list.push_front(new);
+    list.truncate(most);
+}

@@ -245,12 +245,15 @@ impl Inventory {
         }
     }
 
-    /// An attempt at an offered service failed for `client`.
-    pub(crate) fn failed(&mut self, service: Service, client: Addr) -> Failure {
+    /// An attempt at an offered service, begun at `opened`, failed for `client`. If the service has
+    /// answered anybody since, it is up again, whatever was the matter.
+    pub(crate) fn failed(&mut self, service: Service, client: Addr, opened: Timestamp) -> Failure {
         let Some(offer) = self.offers.get_mut(&service) else {
             return Failure::Noted;
         };
-        let counts = offer.known.contains(&client) && !offer.failing.contains(&client);
+        let counts = offer.last <= opened
+            && offer.known.contains(&client)
+            && !offer.failing.contains(&client);
         if !counts || offer.failing.len() >= KNOWN_CLIENTS {
             return Failure::Noted;
         }
@@ -502,14 +505,19 @@ mod tests {
         }
         inventory.used(web(), CLIENT);
         inventory.used(web(), OTHER);
-        assert_eq!(inventory.failed(web(), Addr::from_v4_bits(77)), Failure::Noted);
-        assert_eq!(inventory.failed(web(), CLIENT), Failure::Noted);
-        assert_eq!(inventory.failed(web(), CLIENT), Failure::Noted);
+        assert_eq!(inventory.failed(web(), Addr::from_v4_bits(77), at(2)), Failure::Noted);
+        assert_eq!(inventory.failed(web(), CLIENT, at(2)), Failure::Noted);
+        assert_eq!(inventory.failed(web(), CLIENT, at(2)), Failure::Noted);
         assert_eq!(standing(&inventory, Outcome::Refused, 3), Standing::Offered);
-        assert_eq!(inventory.failed(web(), OTHER), Failure::OutageBegins);
+        assert_eq!(inventory.failed(web(), OTHER, at(2)), Failure::OutageBegins);
         assert_eq!(standing(&inventory, Outcome::Refused, 3), Standing::Down);
         inventory.answered(web(), OTHER, at(4));
         assert_eq!(standing(&inventory, Outcome::Refused, 5), Standing::Offered);
+        // Begun before the answer, given up after it: it is up all the same.
+        for client in [CLIENT, OTHER] {
+            assert_eq!(inventory.failed(web(), client, at(3)), Failure::Noted);
+        }
+        assert_eq!(standing(&inventory, Outcome::Refused, 9), Standing::Offered);
     }
 
     #[test]

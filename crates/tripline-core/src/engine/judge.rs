@@ -69,7 +69,7 @@ impl Engine {
         if outcome == Outcome::Established {
             self.inventory.used(service, source);
         } else if !outcome.is_success()
-            && self.inventory.failed(service, source) == Failure::OutageBegins
+            && self.inventory.failed(service, source, attempt.opened) == Failure::OutageBegins
         {
             self.outage_begins(service);
         }

@@ -29,7 +29,7 @@ fn every_kind_is_valid() {
         schema.check(&event).unwrap_or_else(|problem| panic!("{problem}\nin {line}"));
         kinds.insert(event["kind"].as_str().unwrap().to_owned());
     }
-    let all = ["incident", "notice", "probe", "service", "summary"];
+    let all = ["curtailment", "incident", "notice", "probe", "service", "summary"];
     assert!(kinds.iter().eq(all), "{kinds:?}");
 }
 
@@ -111,7 +111,7 @@ fn fields_by_kind() -> BTreeMap<String, Vec<String>> {
 #[test]
 fn the_page_for_users_shows_every_field() {
     let page = include_str!("../../../docs/events.md");
-    assert_eq!(fields_by_kind().len(), 5);
+    assert_eq!(fields_by_kind().len(), 6);
     for (kind, fields) in fields_by_kind() {
         let section = page.split(&format!("\n## `{kind}`")).nth(1);
         let section = section.unwrap_or_else(|| panic!("no section on `{kind}`"));
@@ -135,5 +135,5 @@ fn examples_of_the_page_are_valid() {
         schema.check(&event).unwrap_or_else(|problem| panic!("{problem}\nin {example}"));
         kinds.insert(event["kind"].as_str().unwrap().to_owned());
     }
-    assert_eq!(kinds.len(), 5, "{kinds:?}");
+    assert_eq!(kinds.len(), 6, "{kinds:?}");
 }

@@ -51,6 +51,7 @@ pub struct Curtailment {
     pub step: CurtailmentStep,
     /// Whom: an address or a network.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[serde(serialize_with = "tripline_packet::short")]
     pub source: Prefix,
     /// What new sessions of the source are held off from: `everything`, a service such as `22/tcp`,
     /// or `unoffered` (no more than a few a minute with services that nobody offers).

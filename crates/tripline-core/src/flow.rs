@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 use hashbrown::HashTable;
 use tripline_packet::{Addr, Duration, Timestamp};
 
+use crate::hand::Hand;
 use crate::keyed::Key;
 use crate::service::{Outcome, Protocol, Service, Technique};
 
@@ -124,10 +125,14 @@ pub(crate) struct Flow {
     /// Initial sequence number of the responder.
     pub(crate) iss: u32,
     pub(crate) opened: Timestamp,
+    /// Of the opening.
+    pub(crate) hand: Hand,
     queue: Queue,
     prev: u32,
     next: u32,
 }
+
+const _: () = assert!(size_of::<Flow>() == 128);
 
 /// No tool rule matched.
 pub(crate) const NO_MARK: u8 = u8::MAX;
@@ -283,6 +288,7 @@ impl FlowTable {
             isn: 0,
             iss: 0,
             opened: now,
+            hand: Hand::default(),
             touched: now,
             queue,
             prev: NIL,

@@ -56,6 +56,8 @@ pub(crate) struct Incident {
     marks: Vec<(u8, u64)>,
     fragmented: bool,
     pub(crate) proof: Option<(Service, Timestamp)>,
+    /// The owner of the address has sessions here, whether or not it is he who sweeps.
+    pub(crate) is_used: bool,
     updates: u32,
     /// Services that it came upon in an ordinary session, and that many use.
     ordinary: Vec<Service>,
@@ -65,6 +67,8 @@ pub(crate) struct Incident {
     beyond_scope: u16,
     /// What was told last, to see what is new.
     told: Option<Told>,
+    /// The last attempt that was told of.
+    told_last: Option<Timestamp>,
 }
 
 /// What makes an update worth telling.
@@ -74,6 +78,7 @@ struct Told {
     shape: Shape,
     found: bool,
     networks: usize,
+    is_proven: bool,
 }
 
 /// Limits of the report.
@@ -118,11 +123,13 @@ impl Incident {
             marks: Vec::new(),
             fragmented: false,
             proof: None,
+            is_used: false,
             updates: 0,
             ordinary: Vec::new(),
             last_failure: first,
             beyond_scope: 0,
             told: None,
+            told_last: None,
         }
     }
 
@@ -242,12 +249,19 @@ impl Incident {
             shape: self.sweep.shape(),
             found: !self.found.is_empty(),
             networks: self.sweep.targets().len(),
+            is_proven: self.proof.is_some(),
         }
+    }
+
+    /// Whether anything at all was added since it was told last.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.told.is_some() && self.told_last != Some(self.last)
     }
 
     /// The report of the present state.
     pub(crate) fn report(&mut self, context: &Context<'_>) -> Report {
         self.told = Some(self.tellable());
+        self.told_last = Some(self.last);
         self.updates += 1;
         let entry = self.entry(context.catalog);
         let shape = self.is_sweep().then(|| self.sweep.shape());

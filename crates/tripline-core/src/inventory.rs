@@ -5,7 +5,7 @@ use std::fmt;
 
 use cardinality_estimator::CardinalityEstimator;
 use hashbrown::hash_map::Entry;
-use tripline_packet::{Addr, Duration, Timestamp};
+use tripline_packet::{Addr, Duration, Prefix, Timestamp};
 
 use crate::event::{SCHEMA_VERSION, ServiceEvent};
 use crate::home::Home;
@@ -114,6 +114,8 @@ pub(crate) enum Failure {
 pub struct Listening {
     /// The addresses of the machine.
     pub own: BTreeSet<Addr>,
+    /// The networks that it is in. Each address there is a host of its own, even of IPv6.
+    pub near: Vec<Prefix>,
     /// What is offered on each of them.
     pub services: BTreeSet<Service>,
 }
@@ -175,6 +177,12 @@ impl Inventory {
 
     /// Who listens from now on. A program that is being restarted is not gone: its services stay
     /// offered for an hour.
+    /// Is it an address of a network that the machine itself is in?
+    pub(crate) fn is_near(&self, host: Addr) -> bool {
+        let listening = self.listening.as_ref();
+        listening.is_some_and(|known| known.near.iter().any(|network| network.contains(host)))
+    }
+
     pub(crate) fn set_listening(&mut self, listening: Listening, now: Timestamp) {
         let before = self.listening.replace(listening).unwrap_or_default();
         let after = self.listening.get_or_insert_default();
@@ -534,7 +542,8 @@ mod tests {
         let mut inventory = inventory(&Settings::default());
         let own = BTreeSet::from([web().host]);
         let services = BTreeSet::from([web()]);
-        inventory.set_listening(Listening { own: own.clone(), services }, at(0));
+        inventory
+            .set_listening(Listening { own: own.clone(), services, ..Listening::default() }, at(0));
         assert_eq!(standing(&inventory, Outcome::Refused, 1), Standing::Offered);
         let ssh = Service { port: 22, ..web() };
         let of = |inventory: &Inventory, service: Service, now| {

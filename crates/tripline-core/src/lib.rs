@@ -15,6 +15,7 @@ pub mod event;
 pub mod evidence;
 mod flood;
 mod flow;
+mod hand;
 pub mod home;
 mod incident;
 mod inventory;

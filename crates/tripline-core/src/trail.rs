@@ -1,12 +1,16 @@
 //! Trails: the evidence of a source step by step, so that every verdict can be explained.
 
-use tripline_packet::{Addr, Timestamp};
+use std::collections::VecDeque;
+
+use tripline_packet::{Addr, Duration, Timestamp};
 
 use crate::event::{EvidenceStep, ToolMark};
 use crate::evidence::{Nats, Row};
+use crate::hand::Hand;
 use crate::inventory::Fact;
 use crate::service::{Outcome, Service, Standing, Technique};
 use crate::tools::Tools;
+use crate::tracker::Handshake;
 
 /// One distinct contact of a source, as it was weighed.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +29,8 @@ pub(crate) struct Step {
     pub(crate) mark: Option<u8>,
     pub(crate) fragmented: bool,
     pub(crate) tool_weight: Nats,
+    /// Who sent the opening, as far as it tells.
+    pub(crate) hand: Hand,
     /// Score after this step.
     pub(crate) score: Nats,
     pub(crate) revoked: bool,
@@ -67,13 +73,29 @@ impl Step {
     }
 }
 
+/// A handshake that the owner of an address completed.
+#[derive(Clone, Copy, Debug)]
+struct Completed {
+    handshake: Handshake,
+    /// He closed it at once, without a word.
+    looked_in: bool,
+    /// When he had completed or closed it.
+    when: Timestamp,
+}
+
 /// The steps of one source.
 #[derive(Clone, Debug)]
 pub(crate) struct Trail {
     pub(crate) source: Addr,
     pub(crate) steps: Vec<Step>,
-    /// What the source proved to have seen, and when.
+    /// What the sweeper proved to have seen, and when.
     pub(crate) proof: Option<(Service, Timestamp)>,
+    /// When a source first reached a service.
+    visits: Vec<(Addr, Service, Timestamp)>,
+    /// The last handshakes that the owner of the address completed.
+    handshakes: VecDeque<Completed>,
+    /// When a session with data was last begun.
+    pub(crate) spoke: Option<Timestamp>,
     /// Calls back that were excused.
     pub(crate) excused: u8,
     /// A verdict was given.
@@ -88,6 +110,14 @@ pub(crate) struct Trail {
 const MOST_STEPS: usize = 40;
 /// Of these, successes.
 const MOST_SUCCESSES: usize = 16;
+/// After this time somebody who has said something speaks no longer.
+const SPEAKING: Duration = Duration::from_secs(60);
+/// A sweep may find something before it meets its first closed port, but not long before.
+const AMID: Duration = Duration::from_secs(1);
+/// Handshakes that are remembered.
+const MOST_HANDSHAKES: usize = 4;
+/// Probes that must have been sent by the machine of a handshake, besides most of them.
+const LEAST_TIED: usize = 2;
 
 impl Trail {
     fn new(source: Addr) -> Self {
@@ -95,6 +125,9 @@ impl Trail {
             source,
             steps: Vec::new(),
             proof: None,
+            visits: Vec::new(),
+            handshakes: VecDeque::new(),
+            spoke: None,
             excused: 0,
             judged: false,
             is_back: false,
@@ -112,6 +145,7 @@ impl Trail {
     /// The incident is closed: what the source does from now on is a story of its own.
     pub(crate) fn close(&mut self) {
         self.steps.clear();
+        self.proof = None;
         self.judged = false;
         self.is_back = true;
     }
@@ -123,7 +157,71 @@ impl Trail {
         let wanted = !step.outcome.is_success() || successes() < MOST_SUCCESSES;
         if self.steps.len() < MOST_STEPS && wanted {
             self.steps.push(step);
+            self.look_for_proof();
         }
+    }
+
+    /// Remembers when a source first reached a service.
+    pub(crate) fn visit(&mut self, step: &Step) {
+        if step.outcome.is_success() && self.visits.len() < MOST_SUCCESSES {
+            self.visits.push((step.source, step.service, step.time));
+        }
+    }
+
+    /// Remembers that the owner of the address completed a handshake; `looked_in`: and that he
+    /// closed it at once, without a word.
+    pub(crate) fn handshake(&mut self, handshake: Handshake, looked_in: bool, now: Timestamp) {
+        self.handshakes.retain(|known| known.handshake != handshake);
+        self.handshakes.truncate(MOST_HANDSHAKES - 1);
+        self.handshakes.push_front(Completed { handshake, looked_in, when: now });
+        self.look_for_proof();
+    }
+
+    /// Whether the owner of the address completed a handshake.
+    pub(crate) fn is_used(&self) -> bool {
+        !self.handshakes.is_empty()
+    }
+
+    /// Does one of the handshakes prove that it is the owner of the address who sweeps?
+    fn look_for_proof(&mut self) {
+        if self.proof.is_none() {
+            let found = self.handshakes.iter().find(|known| self.is_tied(known));
+            self.proof = found.map(|known| (known.handshake.service, known.when));
+        }
+    }
+
+    /// A handshake proves something about the sweep only if whoever completed it also sent most of
+    /// the probes at that host (see [`crate::hand`]).
+    fn is_tied(&self, known: &Completed) -> bool {
+        let Completed { handshake, .. } = *known;
+        let is_near = |step: &&Step| {
+            step.source == handshake.source && step.service.host == handshake.service.host
+        };
+        let probes = || self.steps.iter().filter(|step| step.is_probe()).filter(is_near);
+        // A handshake with a service that nobody offers is itself a probe.
+        if probes().any(|step| step.service == handshake.service) {
+            return true;
+        }
+        let most = |ties: &dyn Fn(&Step) -> bool| {
+            let tied = probes().filter(|step| ties(step)).count();
+            tied >= LEAST_TIED && 2 * tied > probes().count()
+        };
+        // No stack of an innocent writes what a scanner does.
+        most(&|step| handshake.mark.is_some() && step.mark == handshake.mark)
+            || most(&|step| handshake.hand.sent_also(handshake.opened, step.hand, step.time))
+            || (self.only_looks(known) && most(&|step| handshake.hand.looks_like(step.hand)))
+    }
+
+    /// Whoever has business with a service says something, and whoever watches it comes again and
+    /// again. A first visit amid the probes, without a word, by one who speaks with nobody here, is
+    /// one of the sweep.
+    fn only_looks(&self, known: &Completed) -> bool {
+        let Completed { handshake, looked_in, when } = *known;
+        let visit = (handshake.source, handshake.service, handshake.opened);
+        let speaks = self.spoke.is_some_and(|spoke| when.since(spoke) < SPEAKING);
+        let mut probes = self.steps.iter().filter(|step| step.is_probe());
+        let is_amid = probes.any(|probe| probe.time <= handshake.opened + AMID);
+        looked_in && !speaks && is_amid && self.visits.contains(&visit)
     }
 
     /// Did an attempt at `service` or one that `related` accepts fail before at the same host?

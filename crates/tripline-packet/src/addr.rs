@@ -178,6 +178,11 @@ impl Prefix {
         2f64.powi(i32::from(128 - self.mapped_len))
     }
 
+    /// As text: a single address without its length.
+    pub fn short(self) -> String {
+        if self.mapped_len == 128 { self.addr().to_string() } else { self.to_string() }
+    }
+
     /// The last address; for IPv4 networks up to /30 this is the directed broadcast address.
     pub fn last(self) -> Addr {
         Addr(self.bits | !mask(self.mapped_len))
@@ -186,6 +191,11 @@ impl Prefix {
 
 const fn mask(len: u8) -> u128 {
     if len == 0 { 0 } else { u128::MAX << (128 - len as u32) }
+}
+
+/// Writes a single address without its length, for those who are told of an address.
+pub fn short<S: Serializer>(prefix: &Prefix, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&prefix.short())
 }
 
 impl std::str::FromStr for Prefix {

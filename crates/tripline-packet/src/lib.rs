@@ -30,7 +30,7 @@ mod time;
 mod transport;
 mod tunnel;
 
-pub use addr::{Addr, Prefix};
+pub use addr::{Addr, Prefix, short};
 pub use decoder::Decoder;
 pub use frame::{Frame, LinkType};
 pub use malformed::Malformed;

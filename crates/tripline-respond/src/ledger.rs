@@ -47,12 +47,22 @@ pub struct Curtailment {
     pub incident: Option<String>,
 }
 
+/// What is remembered of a source.
+#[derive(Clone, Copy, Debug)]
+struct Past {
+    /// How often it was curtailed.
+    count: u32,
+    /// When last.
+    last: Timestamp,
+    /// When that was over, if it is.
+    ended: Option<Timestamp>,
+}
+
 /// See the module documentation.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     active: BTreeMap<Target, Curtailment>,
-    /// How often each source was curtailed, and when last.
-    past: BTreeMap<Prefix, (u32, Timestamp)>,
+    past: BTreeMap<Prefix, Past>,
     /// When the sensor curtailed within the last minute.
     recent: VecDeque<Timestamp>,
 }
@@ -87,9 +97,14 @@ impl Ledger {
     /// How often the source has been curtailed in the last thirty days.
     pub fn strikes(&self, source: Prefix, now: Timestamp) -> u32 {
         match self.past.get(&source) {
-            Some((count, last)) if now.since(*last) < MEMORY => *count,
+            Some(past) if now.since(past.last) < MEMORY => past.count,
             _ => 0,
         }
+    }
+
+    /// When the last curtailment of the source was over: what it did before has been dealt with.
+    pub fn ended(&self, source: Prefix) -> Option<Timestamp> {
+        self.past.get(&source)?.ended
     }
 
     /// Curtailments that the sensor decided on in the last minute.
@@ -100,11 +115,11 @@ impl Ledger {
     /// Puts a curtailment in force; it takes the place of one with the same target.
     pub fn add(&mut self, curtailment: Curtailment) {
         let Curtailment { target, since, .. } = curtailment;
-        let (count, last) = self.past.entry(target.source).or_insert((0, since));
-        *count += 1;
-        *last = since;
+        let fresh = Past { count: 0, last: since, ended: None };
+        let past = self.past.entry(target.source).or_insert(fresh);
+        *past = Past { count: past.count + 1, ..fresh };
         if self.past.len() > MOST_PAST {
-            let oldest = self.past.iter().min_by_key(|(_, (_, last))| *last);
+            let oldest = self.past.iter().min_by_key(|(_, past)| past.last);
             if let Some(oldest) = oldest.map(|(source, _)| *source) {
                 self.past.remove(&oldest);
             }
@@ -119,8 +134,10 @@ impl Ledger {
     /// Takes up again what was in force when the sensor stopped.
     pub fn restore(&mut self, curtailments: impl IntoIterator<Item = Curtailment>, now: Timestamp) {
         for curtailment in curtailments {
-            let strikes = curtailment.strikes + 1;
-            self.past.insert(curtailment.target.source, (strikes, curtailment.since));
+            let Curtailment { strikes, since, until, .. } = curtailment;
+            let ended = (until <= now).then_some(until);
+            let past = Past { count: strikes + 1, last: since, ended };
+            self.past.insert(curtailment.target.source, past);
             if curtailment.until > now {
                 self.active.insert(curtailment.target, curtailment);
             }
@@ -128,16 +145,27 @@ impl Ledger {
     }
 
     /// Ends a curtailment before its time.
-    pub fn release(&mut self, target: &Target) -> Option<Curtailment> {
-        self.active.remove(target)
+    pub fn release(&mut self, target: &Target, now: Timestamp) -> Option<Curtailment> {
+        let ended = self.active.remove(target)?;
+        self.note_end(&ended, now);
+        Some(ended)
     }
 
     /// Ends all whose time is over.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Curtailment> {
-        self.active
-            .extract_if(.., |_, curtailment| curtailment.until <= now)
-            .map(|(_, ended)| ended)
-            .collect()
+        let is_over = |_: &Target, curtailment: &mut Curtailment| curtailment.until <= now;
+        let ended: Vec<Curtailment> =
+            self.active.extract_if(.., is_over).map(|(_, ended)| ended).collect();
+        for curtailment in &ended {
+            self.note_end(curtailment, curtailment.until);
+        }
+        ended
+    }
+
+    fn note_end(&mut self, ended: &Curtailment, at: Timestamp) {
+        if let Some(past) = self.past.get_mut(&ended.target.source) {
+            past.ended = Some(at);
+        }
     }
 }
 
@@ -222,7 +250,7 @@ mod tests {
         ledger.add(curtailment("192.0.2.2", 0, 400));
         assert!(ledger.expire(at(299)).is_empty());
         assert_eq!(ledger.expire(at(300)), [curtailment("192.0.2.1", 0, 300)]);
-        assert!(ledger.release(&target("192.0.2.2")).is_some());
+        assert!(ledger.release(&target("192.0.2.2"), at(301)).is_some());
         assert!(ledger.is_empty());
     }
 

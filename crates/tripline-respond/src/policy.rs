@@ -110,7 +110,7 @@ impl Policy {
             (Action::Curtail | Action::RateLimit, _) => Scope::Unoffered,
             (Action::Investigate | Action::Notify, _) => return Decision::Nothing,
         };
-        let &[source] = incident.sources.as_slice() else {
+        let Some(source) = self.party(&incident.sources) else {
             return Decision::Refuse(Refusal::SeveralSources);
         };
         let target = Target { source: self.network(source, scope), scope };
@@ -118,6 +118,10 @@ impl Policy {
             return Decision::Refuse(Refusal::Protected(why));
         }
         if ledger.get(&target).is_some() || covers(ledger, target) {
+            return Decision::Nothing;
+        }
+        // Only what it does from then on counts.
+        if ledger.ended(target.source).is_some_and(|ended| incident.last <= ended) {
             return Decision::Nothing;
         }
         if ledger.len() >= self.most {
@@ -142,6 +146,13 @@ impl Policy {
     pub fn length(&self, strikes: u32) -> Duration {
         let last = self.lengths.len().saturating_sub(1);
         self.lengths.get(last.min(strikes as usize)).copied().unwrap_or_default()
+    }
+
+    /// The one who sweeps; several addresses are one only if they are of one /64 that is not ours.
+    fn party(&self, sources: &[Addr]) -> Option<Addr> {
+        let (first, others) = sources.split_first()?;
+        let site = self.network(*first, Scope::Everything);
+        others.iter().all(|other| site.contains(*other)).then_some(*first)
     }
 
     fn network(&self, source: Addr, scope: Scope) -> Prefix {

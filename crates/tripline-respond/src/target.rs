@@ -28,6 +28,7 @@ pub enum Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// An address, or a network.
+    #[serde(serialize_with = "tripline_packet::short")]
     pub source: Prefix,
     /// From what.
     #[serde(flatten)]
@@ -36,7 +37,7 @@ pub struct Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.source)?;
+        f.write_str(&self.source.short())?;
         match self.scope {
             Scope::Everything => Ok(()),
             Scope::Service { protocol, port } => write!(f, " from {port}/{protocol}"),

@@ -11,7 +11,7 @@ use crate::inventory::Failure;
 use crate::service::{Direction, Outcome, Service, Standing};
 use crate::settings::Scanner;
 use crate::source::{Admission, NO_TRAIL};
-use crate::tracker::{Attempt, Signal};
+use crate::tracker::{Attempt, Handshake, Signal};
 use crate::trail::{Step, Trail};
 
 /// All verdicts, in the order of the summary's counters.
@@ -38,7 +38,8 @@ impl Engine {
             Signal::Revised { attempt, from } => self.revised(&attempt, from),
             Signal::Answered { service, client } => self.answered(service, client),
             Signal::Alive { host } => self.alive(host),
-            Signal::Proven { source, by } => self.proven(source, by),
+            Signal::Proven(handshake) => self.proven(handshake, false),
+            Signal::LookedIn(handshake) => self.proven(handshake, true),
             Signal::Session { source, service } => self.session(source, service),
             Signal::Backscatter { from, to, port } => self.unasked(from, to, port),
             Signal::Decoy { one, other } => self.decoy(one, other),
@@ -127,6 +128,7 @@ impl Engine {
             mark: attempt.mark,
             fragmented: attempt.fragmented,
             tool_weight,
+            hand: attempt.hand,
             score: weight,
             revoked: false,
             used: false,
@@ -177,6 +179,9 @@ impl Engine {
         if step.row == Row::Nothing {
             return;
         }
+        if let Some(trail) = self.trails.get_mut(trail) {
+            trail.visit(&step);
+        }
         let subject = Subject::Source(self.leader(source));
         let covers = self.settings.scanners.iter().any(|scanner| scanner.covers(&step));
         if self.is_judged(trail)
@@ -220,7 +225,7 @@ impl Engine {
         };
         trail.judged = true;
         let steps = trail.steps.clone();
-        let (proof, probes) = (trail.proof, trail.probes());
+        let (proof, is_used, probes) = (trail.proof, trail.is_used(), trail.probes());
         let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
             return;
         };
@@ -251,6 +256,7 @@ impl Engine {
         });
         incident.decoys |= joins_others;
         incident.proof = incident.proof.or(proof);
+        incident.is_used |= is_used;
         for step in &steps {
             incident.add_source(step.source);
             incident.absorb(step);
@@ -346,20 +352,25 @@ impl Engine {
         }
     }
 
-    fn proven(&mut self, source: Addr, by: Service) {
+    fn proven(&mut self, handshake: Handshake, looked_in: bool) {
         // Only our own side's numbers prove anything to us.
-        if !self.home.is_empty() && !self.home.contains(by.host) {
+        if !self.home.is_empty() && !self.home.contains(handshake.service.host) {
             return;
         }
-        let proof = Some((by, self.now));
-        if let Some((_, trail)) = self.find_trail(source)
+        let now = self.now;
+        if let Some((_, trail)) = self.find_trail(handshake.source)
             && let Some(trail) = self.trails.get_mut(trail)
         {
-            trail.proof = proof;
-        }
-        let subject = Subject::Source(self.leader(source));
-        if let Some(incident) = self.incidents.get_mut(&subject).filter(|i| i.proof.is_none()) {
-            incident.proof = proof;
+            trail.handshake(handshake, looked_in, now);
+            let proof = trail.proof;
+            let subject = Subject::Source(self.leader(handshake.source));
+            if let Some(incident) = self.incidents.get_mut(&subject) {
+                incident.is_used = true;
+                if incident.proof.is_none() && proof.is_some() {
+                    incident.proof = proof;
+                    self.update(subject);
+                }
+            }
         }
     }
 
@@ -372,6 +383,7 @@ impl Engine {
         let Some(trail) = self.trails.get_mut(trail_id) else {
             return;
         };
+        trail.spoke = Some(self.now);
         if !trail.judged {
             trail.use_service(&service);
             return;
@@ -399,7 +411,8 @@ impl Engine {
     /// Whom the evidence counts against: the source, or outside, of IPv6, its whole /64. That is one
     /// household or one server, which may take a new address for every packet (RFC 6177, RFC 8981).
     pub(super) fn party(&self, source: Addr) -> Addr {
-        if source.is_v4() || self.home.contains(source) {
+        let is_of_ours = || self.home.contains(source) || self.inventory.is_near(source);
+        if source.is_v4() || is_of_ours() {
             return source;
         }
         Prefix::new(source, 64).addr()

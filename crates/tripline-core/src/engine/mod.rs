@@ -333,6 +333,7 @@ impl Engine {
             self.next_sweep_of_old = now + CLOSING;
             self.tracker.expire(now);
             self.judge_signals();
+            self.tell_growth();
             self.close(false);
         }
     }

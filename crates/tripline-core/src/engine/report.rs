@@ -43,6 +43,26 @@ impl Engine {
         }
     }
 
+    /// Tells how far those incidents have got that went on without anything new in kind.
+    pub(super) fn tell_growth(&mut self) {
+        if self.emit != Emit::Updates {
+            return;
+        }
+        let context = Context {
+            catalog: &self.catalog,
+            tools: &self.tools,
+            threshold: self.threshold,
+            alpha: self.settings.alpha,
+        };
+        let mut grown: Vec<_> =
+            self.incidents.values_mut().filter(|incident| incident.has_grown()).collect();
+        grown.sort_unstable_by_key(|incident| (incident.sweep.first, incident.id.clone()));
+        for incident in grown {
+            let report = incident.report(&context);
+            self.events.push_back(Event::Incident(Box::new(report)));
+        }
+    }
+
     /// Closes incidents and probes that have been quiet; all of them with `everything`.
     pub(super) fn close(&mut self, everything: bool) {
         let quiet = self.settings.quiet;

@@ -127,6 +127,12 @@ impl Incident {
             (Verdict::Sweep | Verdict::FollowUp, _) if self.proof.is_some() => {
                 (Action::Curtail, "the source proved that the address is its own")
             }
+            (Verdict::Sweep | Verdict::FollowUp, _) if self.is_used => (
+                Action::RateLimit,
+                "the owner of the address has sessions here, but nothing shows that it is he who \
+                 sweeps, and not somebody in his name: a rate limit on services that nobody offers \
+                 hurts no one else",
+            ),
             (Verdict::Sweep | Verdict::FollowUp, _) => (
                 Action::RateLimit,
                 "the source address is not proven and may be forged: a rate limit on services \

@@ -11,6 +11,7 @@ mod udp;
 use tripline_packet::{Addr, Body, Duration, Hint, Packet, Timestamp};
 
 use crate::flow::{Circumstance, Flow, FlowId, FlowTable, NO_MARK, Queue, State};
+use crate::hand::Hand;
 use crate::home::Home;
 use crate::keyed::Key;
 use crate::recent::Recent;
@@ -32,6 +33,31 @@ pub(crate) struct Attempt {
     pub(crate) fragmented: bool,
     /// When it was made.
     pub(crate) opened: Timestamp,
+    /// Who sent the opening, as far as it tells.
+    pub(crate) hand: Hand,
+}
+
+/// A handshake whose originator acknowledged what only the owner of its address can have seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Handshake {
+    pub(crate) source: Addr,
+    pub(crate) service: Service,
+    pub(crate) opened: Timestamp,
+    pub(crate) hand: Hand,
+    /// Index of the tool rule that the opening matched.
+    pub(crate) mark: Option<u8>,
+}
+
+impl Handshake {
+    fn of(flow: &Flow) -> Self {
+        Self {
+            source: flow.origin(),
+            service: flow.service(),
+            opened: flow.opened,
+            hand: flow.hand,
+            mark: (flow.mark != NO_MARK).then_some(flow.mark),
+        }
+    }
 }
 
 /// What the tracker learns.
@@ -48,7 +74,9 @@ pub(crate) enum Signal {
     /// A host gave some sign of life.
     Alive { host: Addr },
     /// A source acknowledged what only the owner of its address can have seen.
-    Proven { source: Addr, by: Service },
+    Proven(Handshake),
+    /// Who completed a handshake closed the session at once, without a word.
+    LookedIn(Handshake),
     /// A session carried its first data from the originator.
     Session { source: Addr, service: Service },
     /// An answer to a question that nobody asked.
@@ -262,6 +290,7 @@ impl Tracker {
             mark: None,
             fragmented: false,
             opened: now,
+            hand: Hand::default(),
         }));
     }
 
@@ -276,6 +305,7 @@ impl Tracker {
         flow.mark = mark.unwrap_or(NO_MARK);
         flow.circumstance = opening.circumstance;
         flow.fragmented = opening.packet.reassembled;
+        flow.hand = Hand::of(opening.packet);
         let (source, service) = (flow.origin(), flow.service());
         self.signals.push(Signal::Opened { source, service });
         id
@@ -372,6 +402,7 @@ fn attempt_of(flow: &Flow, outcome: Outcome) -> Attempt {
         mark: (flow.mark != NO_MARK).then_some(flow.mark),
         fragmented: flow.fragmented,
         opened: flow.opened,
+        hand: flow.hand,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tripline_packet::{Icmp, Packet, Quoted, Sctp, SctpChunk, Timestamp, Transport};
 
-use super::{Ends, Opening, Signal, Tracker, traced_service, udp::is_for_everybody};
+use super::{Ends, Handshake, Opening, Signal, Tracker, traced_service, udp::is_for_everybody};
 use crate::flow::{Circumstance, FlowId, State};
 use crate::service::{Direction, Outcome, Protocol, Service, Technique};
 
@@ -45,9 +45,8 @@ impl Tracker {
                 self.resolve(id, Outcome::Refused, now);
             }
             (SctpChunk::CookieEcho, true, State::Answered) if sctp.tag == flow.iss => {
-                let (source, by) = (flow.origin(), flow.service());
                 self.resolve(id, Outcome::Established, now);
-                self.signals.push(Signal::Proven { source, by });
+                self.signals.push(Signal::Proven(Handshake::of(&flow)));
             }
             (SctpChunk::Abort, true, State::Answered) => {
                 self.resolve(id, Outcome::HalfOpen, now);

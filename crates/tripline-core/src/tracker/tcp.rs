@@ -1,8 +1,8 @@
 //! TCP: RFC 9293 as seen from outside, with one or both directions captured.
 
-use tripline_packet::{Packet, Tcp, TcpFlags, Timestamp};
+use tripline_packet::{Duration, Packet, Tcp, TcpFlags, Timestamp};
 
-use super::{Ends, Numbers, Opening, Signal, Tracker};
+use super::{Ends, Handshake, Numbers, Opening, Signal, Tracker};
 use crate::flow::{Circumstance, Flow, FlowId, State};
 use crate::service::{Direction, Outcome, Protocol, Technique};
 
@@ -37,6 +37,10 @@ fn segment(flags: TcpFlags) -> Segment {
         }),
     }
 }
+
+/// A session that is shorter was opened to see whether it can be. Browsers that open connections in
+/// advance keep them for ten seconds at least.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 impl Tracker {
     pub(super) fn tcp(&mut self, packet: &Packet, tcp: &Tcp, now: Timestamp) {
@@ -92,7 +96,24 @@ impl Tracker {
             self.signals.push(Signal::Session { source, service });
         }
         if tcp.flags.has(TcpFlags::FIN) {
+            if from_origin {
+                self.originator_ends(id, tcp, now);
+            }
             self.flows.set_state(id, State::Closed, now);
+        }
+    }
+
+    /// FIN or RST of the originator in a session. Its sequence number tells whether there was data,
+    /// even if none was captured.
+    fn originator_ends(&mut self, id: FlowId, tcp: &Tcp, now: Timestamp) {
+        let flow = *self.flows.flow(id);
+        let said = tcp.seq.wrapping_sub(flow.isn).wrapping_sub(1);
+        if said == 0 && !flow.has_data && now.since(flow.opened) <= AT_ONCE {
+            self.signals.push(Signal::LookedIn(Handshake::of(&flow)));
+        } else if (1..1 << 30).contains(&said) && !flow.has_data {
+            self.flows.flow_mut(id).has_data = true;
+            let (source, service) = (flow.origin(), flow.service());
+            self.signals.push(Signal::Session { source, service });
         }
     }
 
@@ -100,9 +121,8 @@ impl Tracker {
     fn originator_goes_on(&mut self, id: FlowId, flow: &Flow, tcp: &Tcp, now: Timestamp) {
         match flow.state {
             State::Answered | State::Resolved(Outcome::HalfOpen) if acknowledges(tcp, flow.iss) => {
-                let (source, by) = (flow.origin(), flow.service());
                 self.resolve(id, Outcome::Established, now);
-                self.signals.push(Signal::Proven { source, by });
+                self.signals.push(Signal::Proven(Handshake::of(flow)));
                 self.in_session(id, true, tcp, now);
             }
             State::Opening if tcp.seq == flow.isn.wrapping_add(1) => {
@@ -200,12 +220,15 @@ impl Tracker {
                 // A RST that also acknowledges the responder's number was sent by someone who saw
                 // it; a plain one repeats only what the source itself chose.
                 if acknowledges(tcp, flow.iss) {
-                    let (source, by) = (flow.origin(), flow.service());
-                    self.signals.push(Signal::Proven { source, by });
+                    self.signals.push(Signal::Proven(Handshake::of(flow)));
                 }
                 self.resolve(id, Outcome::HalfOpen, now);
             }
-            State::Open | State::Stray => self.flows.set_state(id, State::Closed, now),
+            State::Open => {
+                self.originator_ends(id, tcp, now);
+                self.flows.set_state(id, State::Closed, now);
+            }
+            State::Stray => self.flows.set_state(id, State::Closed, now),
             State::AnswerOnly => {
                 self.answer_without_question(flow.service(), flow.origin(), now);
                 self.flows.set_state(id, State::Closed, now);

@@ -208,3 +208,56 @@ fn a_clock_that_is_set_back_hides_no_sweep() {
     assert_eq!(report.one().sources, [ip(SCANNER)]);
     assert!(report.notices.iter().any(|notice| notice.name == "clock_set_back"));
 }
+
+/// Somebody sweeps in the name of a client; the client goes on as before.
+fn framed(visit: impl Fn(&mut Rig, Addr)) {
+    let mut rig = Rig::new(at_home());
+    let client = ip("203.0.113.77");
+    visit(&mut rig, client);
+    rig.wait_secs(5);
+    for port in 1..=20 {
+        rig.refused(client, ip(SERVER), port);
+    }
+    visit(&mut rig, client);
+    rig.wait_secs(30);
+    visit(&mut rig, client);
+    let report = rig.finish();
+    let incident = report.one();
+    assert_eq!(incident.response.action, Action::RateLimit);
+    assert!(incident.response.reason.contains("in his name"), "{}", incident.response.reason);
+}
+
+#[test]
+fn who_uses_a_service_is_not_framed() {
+    framed(|rig, client| rig.session(client, ip(SERVER), 80));
+}
+
+/// A check of health: it connects and hangs up, again and again.
+#[test]
+fn who_watches_a_service_is_not_framed() {
+    framed(|rig, client| rig.look_in(client, ip(SERVER), 80));
+}
+
+/// A browser that opens a connection in advance, beside the one that it uses.
+#[test]
+fn who_prepares_a_visit_is_not_framed() {
+    let mut rig = Rig::new(at_home());
+    let client = ip("203.0.113.77");
+    for port in 1..=20 {
+        rig.refused(client, ip(SERVER), port);
+    }
+    rig.session(client, ip(SERVER), 443);
+    rig.look_in(client, ip(SERVER), 80);
+    assert_eq!(rig.finish().one().response.action, Action::RateLimit);
+}
+
+/// The look at an open port that a connect scan is after comes late in it.
+#[test]
+fn a_late_find_proves_the_sweeper() {
+    let mut rig = Rig::new(at_home());
+    for port in 100..=160 {
+        rig.refused(ip(SCANNER), ip(SERVER), port);
+    }
+    rig.look_in(ip(SCANNER), ip(SERVER), 161);
+    assert_eq!(rig.finish().one().response.action, Action::Curtail);
+}

@@ -102,7 +102,7 @@ fn a_connect_sweep_is_proven_and_followed_up() {
     rig.session(ip("198.51.100.20"), ip(SERVER), 22);
     for port in 20..=40 {
         if port == 22 {
-            rig.session(ip(SCANNER), ip(SERVER), port);
+            rig.look_in(ip(SCANNER), ip(SERVER), port);
         } else {
             rig.refused(ip(SCANNER), ip(SERVER), port);
         }

@@ -183,6 +183,16 @@ impl Rig {
         self.tcp(server, client, FIN | ACK, iss.wrapping_add(500), seq.wrapping_add(101));
     }
 
+    /// A session that is closed at once, without a word, as a connect scanner does.
+    pub(crate) fn look_in(&mut self, src: Addr, dst: Addr, port: u16) {
+        let (seq, iss, sport) = (self.fresh(), self.fresh(), self.port());
+        let (client, server) = ((src, sport), (dst, port));
+        self.tcp(client, server, SYN, seq, 0);
+        self.tcp(server, client, SYN | ACK, iss, seq.wrapping_add(1));
+        self.tcp(client, server, ACK, seq.wrapping_add(1), iss.wrapping_add(1));
+        self.tcp(client, server, RST | ACK, seq.wrapping_add(1), iss.wrapping_add(1));
+    }
+
     /// A SYN, its SYN-ACK, and the RST of a half-open scanner.
     pub(crate) fn half_open(&mut self, src: Addr, dst: Addr, port: u16) {
         let (seq, iss, sport) = (self.fresh(), self.fresh(), self.port());

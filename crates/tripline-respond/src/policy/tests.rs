@@ -82,9 +82,9 @@ fn target(decision: Decision) -> String {
 fn a_proven_source_is_cut_off_and_an_unproven_one_only_slowed_down() {
     let (policy, ledger) = (Policy::default(), Ledger::default());
     let proven = proven("198.51.100.7");
-    assert_eq!(target(decide(&policy, &proven, &ledger)), "198.51.100.7/32");
+    assert_eq!(target(decide(&policy, &proven, &ledger)), "198.51.100.7");
     let slowed = target(decide(&policy, &unproven("198.51.100.7"), &ledger));
-    assert_eq!(slowed, "198.51.100.7/32 from what nobody offers");
+    assert_eq!(slowed, "198.51.100.7 from what nobody offers");
     // Whatever the response asks for: without proof it is no more.
     let forged = Incident { proof: Proof::None, ..proven };
     assert_eq!(target(decide(&policy, &forged, &ledger)), slowed);
@@ -95,9 +95,9 @@ fn the_scope_follows_the_shape() {
     let (policy, ledger) = (Policy::default(), Ledger::default());
     let horizontal =
         Incident { shape: Some(Shape::Horizontal), ports: 1, ..proven("198.51.100.7") };
-    assert_eq!(target(decide(&policy, &horizontal, &ledger)), "198.51.100.7/32 from 21/tcp");
+    assert_eq!(target(decide(&policy, &horizontal, &ledger)), "198.51.100.7 from 21/tcp");
     let came_back = Incident { verdict: Verdict::FollowUp, ..horizontal };
-    assert_eq!(target(decide(&policy, &came_back, &ledger)), "198.51.100.7/32");
+    assert_eq!(target(decide(&policy, &came_back, &ledger)), "198.51.100.7");
 }
 
 #[test]
@@ -106,9 +106,9 @@ fn of_ipv6_a_site_is_cut_off_unless_it_is_our_own_network() {
     let policy = Policy { links: vec!["2001:db8:1::/64".parse().unwrap()], ..Policy::default() };
     let far = proven("2001:db8:66::5:6");
     assert_eq!(target(decide(&policy, &far, &ledger)), "2001:db8:66::/64");
-    assert_eq!(target(decide(&policy, &proven("2001:db8:1::9"), &ledger)), "2001:db8:1::9/128");
+    assert_eq!(target(decide(&policy, &proven("2001:db8:1::9"), &ledger)), "2001:db8:1::9");
     let slowed = target(decide(&policy, &unproven("2001:db8:66::5:6"), &ledger));
-    assert_eq!(slowed, "2001:db8:66::5:6/128 from what nobody offers");
+    assert_eq!(slowed, "2001:db8:66::5:6 from what nobody offers");
 }
 
 #[test]
@@ -176,4 +176,37 @@ fn repetition_takes_longer_and_nothing_goes_over_the_limits() {
     };
     assert!(matches!(add(3, &mut ledger), Decision::Curtail(_)));
     assert_eq!(add(4, &mut ledger), Decision::Refuse(Refusal::Full));
+}
+
+#[test]
+fn who_was_let_in_again_must_do_something_new() {
+    let policy = Policy::default();
+    let mut ledger = Ledger::default();
+    let mut incident = proven("198.51.100.7");
+    let Decision::Curtail(first) = policy.decide(&incident, &ledger, |_| None, now()) else {
+        panic!("not curtailed");
+    };
+    let target = first.target;
+    ledger.add(first);
+    let later = now() + Duration::from_secs(60);
+    ledger.release(&target, later);
+    assert_eq!(policy.decide(&incident, &ledger, |_| None, later), Decision::Nothing);
+    incident.last = later + Duration::from_secs(1);
+    let again = policy.decide(&incident, &ledger, |_| None, later + Duration::from_secs(2));
+    assert!(matches!(again, Decision::Curtail(Curtailment { strikes: 1, .. })), "{again:?}");
+}
+
+#[test]
+fn addresses_of_one_site_are_one_source() {
+    let mut incident = proven("2001:db8:66:1::1");
+    incident.sources.push(addr("2001:db8:66:1::2"));
+    let decision = Policy::default().decide(&incident, &Ledger::default(), |_| None, now());
+    assert!(
+        matches!(&decision, Decision::Curtail(curtailment)
+        if curtailment.target.to_string() == "2001:db8:66:1::/64"),
+        "{decision:?}"
+    );
+    incident.sources.push(addr("2001:db8:66:2::1"));
+    let decision = Policy::default().decide(&incident, &Ledger::default(), |_| None, now());
+    assert_eq!(decision, Decision::Refuse(Refusal::SeveralSources));
 }

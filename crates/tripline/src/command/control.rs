@@ -59,7 +59,7 @@ fn page(all: &[InForce], term: Terminal) -> Page {
         page.push(page.line().plain("Nobody is curtailed."));
     }
     for InForce { curtailment, left, kernel } in all {
-        let line = page.line().strong(curtailment.target.source.to_string());
+        let line = page.line().strong(curtailment.target.source.short());
         let from = match curtailment.target.scope {
             Scope::Everything => String::new(),
             Scope::Service { protocol, port } => format!(" from {port}/{protocol}"),

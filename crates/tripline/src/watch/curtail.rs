@@ -114,7 +114,7 @@ impl Curtailer {
     /// Why it is not done.
     pub fn order(&mut self, curtailment: Curtailment, now: Timestamp) -> Result<(), String> {
         if let Some(why) = self.is_protected(curtailment.target.source) {
-            return Err(format!("{} is never touched: {why}", curtailment.target.source));
+            return Err(format!("{} is never touched: {why}", curtailment.target.source.short()));
         }
         if self.policy.mode != Mode::Enforce {
             return Err("curtailment is not switched on (`mode` under `[curtail]`)".to_owned());
@@ -125,7 +125,7 @@ impl Curtailer {
 
     /// Ends a curtailment before its time; `false` if there is none.
     pub fn release(&mut self, target: &Target, by: &Author, why: &str, now: Timestamp) -> bool {
-        let Some(ended) = self.ledger.release(target) else {
+        let Some(ended) = self.ledger.release(target, now) else {
             return false;
         };
         self.note_end(&ended, now);

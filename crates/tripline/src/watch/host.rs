@@ -30,13 +30,13 @@ impl Host {
     /// # Errors
     /// The kernel's.
     pub fn listening(&mut self) -> io::Result<Listening> {
-        let own: BTreeSet<Addr> = own_addresses()?;
+        let own = own_addresses()?;
         let listeners = self.listening.read()?;
         let services = listeners.iter().flat_map(|listener| {
             let on = own.iter().filter(|address| is_on(listener, **address));
             on.map(|address| service(*address, listener))
         });
-        Ok(Listening { services: services.collect(), own: own.clone() })
+        Ok(Listening { services: services.collect(), own: own.clone(), near: links()? })
     }
 
     /// The addresses that must not be touched, and why.
@@ -85,5 +85,5 @@ pub fn links() -> io::Result<Vec<Prefix>> {
 pub fn is_protected(protected: &Protected, network: Prefix) -> Option<String> {
     let inside = |address: &IpAddr| network.contains((*address).into());
     let (address, reason) = protected.iter().find(|(address, _)| inside(address))?;
-    Some(format!("{address} is {reason}"))
+    Some(format!("{address}: {reason}"))
 }

@@ -1,0 +1,173 @@
+//! What happens in a year: kills, a second start, a foreign hand in the firewall, a full disk, a
+//! cable that is pulled.
+
+use anyhow::{Result, ensure};
+use nix::sys::signal::Signal;
+
+use crate::Test;
+use crate::rig::{Rig, SECOND, V4, V6, is_incident};
+
+pub(crate) fn trials() -> Vec<Test> {
+    vec![
+        ("a_second_sensor_does_not_start", second_instance),
+        ("what_a_foreign_hand_removes_comes_back", foreign_flush),
+        ("what_nobody_asked_for_goes", foreign_element),
+        ("a_full_disk_does_not_stop_the_sensor", full_disk),
+        ("a_cable_that_is_pulled_and_put_back", down_and_up),
+        ("an_interface_that_is_taken_away_and_made_again", gone_and_back),
+        ("fifty_kills_leave_nothing_wrong", kills),
+    ]
+}
+
+fn sweep(rig: &Rig, ports: &str) -> Result<()> {
+    rig.machine("scanner").run(&format!("nmap -n -Pn -sT -p {ports},80 {}", V4.server))?;
+    Ok(())
+}
+
+fn second_instance() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("")?;
+    let second = rig.tripline("watch --json")?;
+    ensure!(!second.success && second.err.contains("another tripline"), "{}", second.err);
+    sweep(&rig, "1-30")?;
+    sensor.wait("sweep", |event| is_incident(event, "sweep", V4.scanner))?;
+    Ok(())
+}
+
+fn foreign_flush() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    sweep(&rig, "1-30")?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
+    for vandalism in ["flush ruleset", "flush set inet tripline hosts4"] {
+        rig.machine("server").run(&format!("nft {vandalism}"))?;
+        sensor.wait_for_step("repaired", V4.scanner)?;
+        ensure!(rig.is_dropped(V4.scanner)?, "{}", rig.dropped()?);
+        ensure!(!rig.gets_page("scanner", V4.server)?, "let in by `{vandalism}`");
+        ensure!(rig.gets_page("neighbour", V4.server)?, "the repair cut off the neighbour");
+    }
+    Ok(())
+}
+
+/// An element that is in no ledger may be an innocent's.
+fn foreign_element() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    for (set, address) in [("hosts4", V4.neighbour), ("hosts6", V6.neighbour)] {
+        rig.machine("server")
+            .run(&format!("nft 'add element inet tripline {set} {{ {address} timeout 1h }}'"))?;
+        sensor.wait_for_step("repaired", address)?;
+        ensure!(!rig.is_dropped(address)?, "{}", rig.dropped()?);
+    }
+    ensure!(rig.gets_page("neighbour", V4.server)?, "the neighbour is cut off");
+    ensure!(rig.gets_page("neighbour", V6.server)?, "the neighbour is cut off");
+    Ok(())
+}
+
+fn full_disk() -> Result<()> {
+    let rig = Rig::new()?;
+    let state = rig.state();
+    std::fs::create_dir_all(&state)?;
+    let mount = format!("mount -t tmpfs -o size=1m none {}", state.display());
+    rig.machine("server")
+        .within(|| std::process::Command::new("sh").args(["-c", &mount]).status())??;
+    let fill = format!("head -c 2m /dev/zero > {}/fill || true", state.display());
+    let empty = format!("rm {}/fill", state.display());
+    let shell = |line: &str| std::process::Command::new("sh").args(["-c", line]).status();
+
+    let mut sensor = rig.sensor("--enforce")?;
+    shell(&fill)?;
+    sweep(&rig, "1-30")?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
+    ensure!(!rig.gets_page("scanner", V4.server)?, "not cut off on a full disk");
+    sensor.wait("word on the disk", |event| event["name"] == "store_trouble")?;
+    // Room again: it is written down after all, and outlives a restart.
+    shell(&empty)?;
+    rig.eventually("the incident is kept", 15 * SECOND, |rig| {
+        Ok(rig.tripline("incidents")?.out.contains(V4.scanner))
+    })?;
+    sensor.stop()?;
+    let _sensor = rig.sensor("--enforce")?;
+    let list = rig.tripline("curtailed")?.out;
+    ensure!(list.contains(V4.scanner), "forgotten over a restart:\n{list}");
+    // A start without room is a start all the same.
+    drop(_sensor);
+    shell(&fill)?;
+    let mut sensor = rig.sensor("--enforce")?;
+    rig.tripline(&format!("release {}", V4.scanner))?;
+    sweep(&rig, "31-60")?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
+    Ok(())
+}
+
+fn down_and_up() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    rig.machine("server").run("ip link set eth0 down")?;
+    sensor.wait("word on the interface", |event| event["name"] == "interface_down")?;
+    rig.machine("server")
+        .run("ip link set eth0 up && ip -6 addr add 2001:db8:1::10/64 dev eth0 nodad")?;
+    sensor.wait("word on the interface", |event| event["name"] == "interface_up")?;
+    sweep(&rig, "1-30")?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
+    Ok(())
+}
+
+fn gone_and_back() -> Result<()> {
+    let rig = Rig::new()?;
+    let server = rig.machine("server");
+    let mut sensor = rig.sensor("--enforce")?;
+    // A name that goes with one interface and comes with another.
+    server.run("ip link set eth0 down && ip link set eth0 name gone0")?;
+    sensor.wait("word on the interface", |event| event["name"] == "interface_down")?;
+    server.run("ip link add eth0 type bridge && ip link set eth0 up")?;
+    sensor.wait("word on the interface", |event| event["name"] == "interface_up")?;
+    server.run("ip link del eth0")?;
+    sensor.wait("word on the interface", |event| event["name"] == "interface_down")?;
+    server.run("ip link set gone0 name eth0 && ip link set eth0 up")?;
+    sensor.wait("word on the interface", |event| event["name"] == "interface_up")?;
+    sweep(&rig, "1-30")?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
+    Ok(())
+}
+
+/// Killed at random instants amid sweeps: what was told is remembered, and kernel and memory agree.
+fn kills() -> Result<()> {
+    const RUNS: u64 = 50;
+    let rig = Rig::new()?;
+    let mut told = std::collections::BTreeSet::new();
+    for run in 0..RUNS {
+        let sensor = rig.sensor("--enforce")?;
+        let first = 1 + run * 20;
+        let scan =
+            format!("nmap -n -Pn -sT --host-timeout 2s -p {first}-{},80 {}", first + 19, V4.server);
+        let _scan = rig.machine("scanner").start(&scan)?;
+        // Instants that are spread over start, verdict and curtailment; the same in each run of the
+        // test, so that a failure can be looked at.
+        let instant = (run * 7_919 + 131) % 600;
+        std::thread::sleep(std::time::Duration::from_millis(instant));
+        sensor.job.signal(Signal::SIGKILL)?;
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        for event in sensor.events().iter().filter(|event| event["kind"] == "incident") {
+            told.insert(event["id"].as_str().unwrap_or_default().to_owned());
+        }
+        drop(sensor);
+        let _sensor = rig.sensor("--enforce")?;
+        let kept = rig.tripline("incidents --json")?.out;
+        for id in &told {
+            ensure!(kept.contains(id), "run {run}: incident {id} was told and is lost\n{kept}");
+        }
+        // Within two comparisons.
+        rig.eventually("kernel and memory agree", 8 * SECOND, |rig| {
+            let intent = rig.tripline("curtailed --json")?.out;
+            let wanted = intent.lines().filter(|line| line.contains("\"everything\"")).count();
+            let held = intent.lines().filter(|line| !line.contains("\"kernel\":null")).count();
+            Ok(held == intent.lines().count() && rig.is_dropped(V4.scanner)? == (wanted > 0))
+        })?;
+        ensure!(rig.gets_page("neighbour", V4.server)?, "run {run}: the neighbour is cut off");
+        let done = rig.tripline(&format!("release {}", V4.scanner))?;
+        ensure!(done.success || done.err.contains("nobody"), "{}", done.err);
+    }
+    ensure!(told.len() > 10, "only {} sweeps were told: nothing was tested", told.len());
+    Ok(())
+}

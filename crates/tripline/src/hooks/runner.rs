@@ -32,6 +32,7 @@ pub fn serve(input: impl Read, output: impl Write + Send + 'static) -> io::Resul
     };
     let output = Arc::new(Mutex::new(output));
     let (working, ended) = channel();
+    let names: Vec<String> = hooks.iter().map(|hook| hook.name.clone()).collect();
     let queues = hooks
         .into_iter()
         .map(|hook| start(hook, pacing, &output, working.clone()))
@@ -54,6 +55,14 @@ pub fn serve(input: impl Read, output: impl Write + Send + 'static) -> io::Resul
     queues.iter().for_each(|queue| queue.close(end));
     // Nothing is ever sent: it is over when the last worker has gone.
     let _ = ended.recv_timeout(pacing.grace + MARGIN);
+    for (hook, queue) in names.into_iter().zip(&queues) {
+        // Its worker still holds it, and waits for an answer. It ends with this process.
+        if Arc::strong_count(queue) > 1 {
+            let events = crate::human::counted(1 + queue.len() as u64, "event");
+            let message = format!("{events} not delivered before the end");
+            tell(&output, &Trouble { hook, message });
+        }
+    }
     Ok(())
 }
 

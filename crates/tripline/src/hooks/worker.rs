@@ -68,7 +68,8 @@ impl<T: Fn(String)> Worker<T> {
             let Err(failure) = self.attempt(letter) else {
                 return;
             };
-            if is_last || failure.is_final {
+            let is_over = self.queue.end().is_some_and(|end| Instant::now() >= end);
+            if is_last || is_over || failure.is_final {
                 return self.report.give_up(failure.why, tried);
             }
             let wait = backoff(self.pacing.wait, tried, fastrand::f64());

@@ -353,7 +353,8 @@ mod tests {
         for url in ["http://h", "HTTPS://h:8443/a?b=c", "https://[2001:db8::1]:80/"] {
             assert!(of(url).is_ok(), "{url}");
         }
-        for url in ["", "h", "ftp://h/", "http://", "http:///x", "http://h/ x", "http://h/\\u0007"] {
+        for url in ["", "h", "ftp://h/", "http://", "http:///x", "http://h/ x", "http://h/\\u0007"]
+        {
             assert!(of(url).is_err(), "{url}");
         }
     }
@@ -371,7 +372,11 @@ mod tests {
         for (lines, place, words) in [
             ("", "s.toml:1:1: `hooks", "either a `command` or a `url`"),
             ("command = [\"a\"]\nurl = \"http://h\"", "s.toml:1:1: `hooks", "either"),
-            ("command = [\"a\"]\nsecret = \"0123456789abcdef\"", "s.toml:1:1: `hooks", "with `url`"),
+            (
+                "command = [\"a\"]\nsecret = \"0123456789abcdef\"",
+                "s.toml:1:1: `hooks",
+                "with `url`",
+            ),
             ("command = []", "s.toml:3:11: `hooks.command`", "no program"),
             ("command = \"page\"", "s.toml:3:11: `hooks.command`", "sequence"),
             ("comand = [\"page\"]", "s.toml:3:1: `hooks.comand`", "did you mean `command`?"),

@@ -283,11 +283,7 @@ impl Sensor {
     }
 
     /// Tells what went wrong with hooks; to everybody but hooks, which see to that themselves.
-    fn tell_troubles(
-        &mut self,
-        troubles: Option<Vec<String>>,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
+    fn tell_troubles(&mut self, troubles: Option<Vec<String>>, sink: &mut dyn Sink) -> Result<()> {
         let now = self.clock.now();
         let notices = troubles.into_iter().flatten();
         let mut notices = notices.map(|message| notice(hooks::TROUBLE, Some(now), message));

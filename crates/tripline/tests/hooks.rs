@@ -354,6 +354,29 @@ fn the_end_does_not_wait_for_ever() {
 }
 
 #[test]
+fn signals_do_not_end_the_runner_before_the_sensor() {
+    let folder = Folder::new();
+    let (file, pid) = (folder.path().join("told"), folder.path().join("pid"));
+    let mut runner = Command::new("sh");
+    let script = "echo $$ > \"$1\"; exec \"$0\" hooks-runner";
+    runner.args(["-c", script, env!("CARGO_BIN_EXE_tripline")]).arg(&pid);
+    let script = format!("cat >> {}; sleep 0.3", file.display());
+    let mut sink = HookSink::start(runner, hooks(&command(&script, "")), PACING).unwrap();
+    sink.event(&notice("one"));
+    while lines(&file).is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // What a terminal or a service manager sends to all of us; the runner, or its command, runs.
+    let pid = lines(&pid).remove(0);
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+    sink.event(&notice("two"));
+    assert_eq!(sink.finish(), Vec::<String>::new());
+    assert_eq!(lines(&file).len(), 2);
+}
+
+#[test]
 fn a_wait_for_another_try_is_cut_short_at_the_end() {
     let server = Server::start(&[Reply::Status(503, ""), Reply::Status(200, "")]);
     let pacing = Pacing { wait: Duration::from_secs(600), ..PACING };

@@ -1,7 +1,7 @@
 //! A web server on loopback that answers as it is told.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -35,6 +35,14 @@ pub(crate) struct Server {
 impl Server {
     /// Gives the replies one after the other, and the last one again and again.
     pub(crate) fn start(replies: &[Reply]) -> Self {
+        Self::start_over(replies, |stream| stream)
+    }
+
+    /// The same over what `wrap` makes of a connection.
+    pub(crate) fn start_over<S: Read + Write>(
+        replies: &[Reply],
+        wrap: impl Fn(TcpStream) -> S + Clone + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/in", listener.local_addr().unwrap());
         let (sender, requests) = channel();
@@ -42,8 +50,8 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let reply = if replies.len() > 1 { replies.remove(0) } else { replies[0].clone() };
-                let sender = sender.clone();
-                std::thread::spawn(move || serve(&stream.unwrap(), &reply, &sender));
+                let (sender, wrap) = (sender.clone(), wrap.clone());
+                std::thread::spawn(move || serve(wrap(stream.unwrap()), &reply, &sender));
             }
         });
         Self { url, requests }
@@ -60,15 +68,17 @@ impl Server {
     }
 }
 
-fn serve(stream: &TcpStream, reply: &Reply, sender: &Sender<Request>) {
+fn serve(stream: impl Read + Write, reply: &Reply, sender: &Sender<Request>) {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
+        // Whoever does not trust us goes before he has said anything.
+        reader.read_line(&mut line).ok().map(|_| line.trim_end().to_owned())
     };
-    let first = line();
-    let fields = std::iter::from_fn(|| Some(line()).filter(|line| !line.is_empty()));
+    let Some(first) = line().filter(|line| !line.is_empty()) else {
+        return;
+    };
+    let fields = std::iter::from_fn(|| line().filter(|line| !line.is_empty()));
     let headers: HashMap<String, String> = fields
         .map(|field| {
             let (name, value) = field.split_once(": ").unwrap();
@@ -80,10 +90,10 @@ fn serve(stream: &TcpStream, reply: &Reply, sender: &Sender<Request>) {
     let body = String::from_utf8(body).unwrap();
     // The test may have seen enough.
     let _ = sender.send(Request { line: first, headers, body });
-    answer(stream, reply);
+    answer(reader.get_mut(), reply);
 }
 
-fn answer(mut stream: impl Write, reply: &Reply) {
+fn answer(stream: &mut impl Write, reply: &Reply) {
     let (status, headers) = match *reply {
         Reply::Status(status, headers) => (status, headers),
         Reply::Slow(millis) => {

@@ -325,7 +325,9 @@ fn what_waits_at_the_end_is_still_delivered() {
     let file = folder.path().join("told");
     let mut sink = start(&command(&format!("cat >> {}", file.display()), ""));
     let events: Vec<Event> = (0..20).map(|number| notice(&format!("n{number}"))).collect();
-    events.iter().for_each(|event| sink.event(event));
+    for event in &events {
+        sink.event(event);
+    }
     assert_eq!(sink.finish(), Vec::<String>::new());
     assert_eq!(lines(&file), events.iter().map(json).collect::<Vec<_>>());
 }

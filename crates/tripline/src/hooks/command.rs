@@ -90,7 +90,7 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()?;
         let (input, errors) = (child.stdin.take(), child.stderr.take());
-        let group = Pid::from_raw(child.id() as i32);
+        let group = Pid::from_raw(child.id().cast_signed());
         let left = format!("{}\n", letter.text).into_bytes();
         // From here on it is ended, whatever happens.
         let running = Self { child, group, input, left, errors, tail: Vec::new() };

@@ -47,12 +47,14 @@ pub fn serve(input: impl Read, output: impl Write + Send + 'static) -> io::Resul
             continue;
         };
         let letter = Letter { kind, text: event.into() };
-        to.iter().filter_map(|place| queues.get(*place)).for_each(|queue| {
+        for queue in to.into_iter().filter_map(|place| queues.get(place)) {
             queue.push(letter.clone());
-        });
+        }
     }
     let end = Instant::now() + pacing.grace;
-    queues.iter().for_each(|queue| queue.close(end));
+    for queue in &queues {
+        queue.close(end);
+    }
     // Nothing is ever sent: it is over when the last worker has gone.
     let _ = ended.recv_timeout(pacing.grace + MARGIN);
     for (hook, queue) in names.into_iter().zip(&queues) {

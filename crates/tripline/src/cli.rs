@@ -62,6 +62,10 @@ pub enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Enforcer,
+    /// Tell hooks what the lines on standard input say (for `watch` alone)
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    HooksRunner,
     /// Explain an event, an incident or an address
     #[command(long_about = EXPLAIN_ABOUT, after_long_help = EXPLAIN_MORE)]
     Explain(ExplainArgs),

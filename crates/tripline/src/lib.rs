@@ -15,6 +15,8 @@ pub mod cli;
 pub mod command;
 pub mod data;
 pub mod explain;
+#[cfg(target_os = "linux")]
+pub mod hooks;
 pub mod human;
 pub mod output;
 mod progress;

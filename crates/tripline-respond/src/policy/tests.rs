@@ -139,9 +139,11 @@ fn repetition_takes_longer_and_nothing_goes_over_the_limits() {
     let mut ledger = Ledger::default();
     let mut lengths = Vec::new();
     let mut time = now();
-    for _ in 0..4 {
-        let Decision::Curtail(curtailment) =
-            policy.decide(&proven("198.51.100.7"), &ledger, |_| None, time)
+    for round in 0..4 {
+        // It goes on each time that it is let in again.
+        let last = time + Duration::from_secs(round);
+        let incident = Incident { last, ..proven("198.51.100.7") };
+        let Decision::Curtail(curtailment) = policy.decide(&incident, &ledger, |_| None, last)
         else {
             panic!("not curtailed");
         };

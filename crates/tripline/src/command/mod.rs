@@ -77,6 +77,8 @@ fn run(cli: Cli) -> Result<Exit> {
         Command::Curtailed(args) => control::curtailed(&args),
         #[cfg(target_os = "linux")]
         Command::Enforcer => watch::enforcer(),
+        #[cfg(target_os = "linux")]
+        Command::HooksRunner => watch::hooks_runner(),
         Command::Explain(args) => explain::explain(&args),
         Command::Settings(args) => print_or_check_settings(&args),
         Command::Schema => print(SCHEMA),
@@ -87,14 +89,17 @@ fn print_or_check_settings(args: &SettingsArgs) -> Result<Exit> {
     let Some(path) = &args.check else {
         return print(settings::DEFAULT_TOML);
     };
-    let settings = settings::read(path)?.detection;
+    let settings = settings::read(path)?;
+    settings::check_hooks(&settings.hooks)?;
+    let (settings, hooks) = (settings.detection, settings.hooks.len());
     let declared = settings.services.len() + settings.reserved.len();
     print(&format!(
-        "{} is right: {}, {}, {}\n",
+        "{} is right: {}, {}, {}, {}\n",
         path.display(),
         crate::human::counted(settings.home.len() as u64, "home network"),
         crate::human::counted(declared as u64, "service declaration"),
         crate::human::counted(settings.scanners.len() as u64, "authorised scanner"),
+        crate::human::counted(hooks as u64, "hook"),
     ))
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write as _};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use caps::{CapSet, Capability};
@@ -16,9 +18,10 @@ use tripline_store::Store;
 
 use crate::cli::WatchArgs;
 use crate::data;
+use crate::hooks::{self, HookSink, Pacing};
 use crate::output::{JsonLines, Sink};
 use crate::report::stream::Stream;
-use crate::settings::Settings;
+use crate::settings::{self, Hook, Settings};
 use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
 use crate::watch::host::{self, Host};
@@ -46,6 +49,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     std::fs::create_dir_all(&state)
         .with_context(|| format!("cannot make the folder {}", state.display()))?;
     let control = Control::listen(&state).context("cannot start a second time")?;
+    let hooks = start_hooks(&settings.hooks)?;
     let live = open(&interfaces, !is_host)?;
     let curtailer = curtailer(&settings)?;
     drop_rights()?;
@@ -70,6 +74,9 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         }),
     );
     sensor.listen(control);
+    if let Some(hooks) = hooks {
+        sensor.tell_hooks(hooks);
+    }
     sensor.run(&signals, sink.as_mut())?;
     Ok(Exit::Fine)
 }
@@ -78,6 +85,20 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
 pub(super) fn enforcer() -> Result<Exit> {
     keep_only(&[Capability::CAP_NET_ADMIN])?;
     helper::serve(io::stdin().lock(), io::stdout().lock())?;
+    Ok(Exit::Fine)
+}
+
+/// Tells hooks of the events on standard input.
+pub(super) fn hooks_runner() -> Result<Exit> {
+    // It ends when its input does. A signal for all of a terminal or of a service must not end it
+    // before it has delivered what the sensor has to say at its own end.
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        let ignored = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(signal, ignored).context("cannot take signals")?;
+    }
+    drop_rights_of_children()?;
+    drop_rights()?;
+    hooks::runner::serve(io::stdin().lock(), io::stdout())?;
     Ok(Exit::Fine)
 }
 
@@ -155,6 +176,30 @@ fn start_helper() -> Result<Helper> {
     let mut command = Command::new(program);
     command.arg("enforcer");
     Helper::start(command).context("cannot start the helper that changes the firewall")
+}
+
+/// Starts the process that runs the hooks, before there is anything open that it could inherit.
+fn start_hooks(hooks: &[Hook]) -> Result<Option<HookSink>> {
+    if hooks.is_empty() {
+        return Ok(None);
+    }
+    settings::check_hooks(hooks)?;
+    let program = std::env::current_exe().context("cannot find the program itself")?;
+    let mut command = Command::new(program);
+    command.arg("hooks-runner");
+    let sink = HookSink::start(command, hooks.to_vec(), Pacing::default());
+    sink.map(Some).context("cannot start the process that runs the hooks")
+}
+
+/// Sees to it that no program that is started from now on gets rights: to the user root the kernel
+/// gives them back with each program, unless they are out of his reach.
+fn drop_rights_of_children() -> Result<()> {
+    if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {
+        caps::clear(None, CapSet::Bounding).context("cannot give up rights")?;
+    } else if nix::unistd::geteuid().is_root() {
+        nix::sys::prctl::set_no_new_privs().context("cannot give up rights")?;
+    }
+    Ok(())
 }
 
 /// Gives up all rights but those that opening is done with.

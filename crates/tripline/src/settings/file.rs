@@ -14,6 +14,7 @@ use tripline_core::settings::{Declared, Limits, Scanner};
 use tripline_packet::{Duration, Prefix, Timestamp};
 use tripline_respond::Mode;
 
+use super::hooks::Hooks;
 use super::{Curtail, Watch};
 
 /// The whole file. What is absent keeps the value of the layer below.
@@ -34,6 +35,7 @@ pub(super) struct SettingsFile {
     watch: WatchTable,
     #[serde(default)]
     curtail: CurtailTable,
+    hooks: Option<Hooks>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -103,6 +105,7 @@ impl SettingsFile {
     pub(super) fn apply(self, all: &mut super::Settings) {
         self.watch.apply(&mut all.watch);
         self.curtail.apply(&mut all.curtail);
+        set(&mut all.hooks, self.hooks.map(|hooks| hooks.0));
         let settings = &mut all.detection;
         set(&mut settings.home, self.home.map(networks));
         set(&mut settings.dark, self.dark.map(networks));

@@ -1,6 +1,7 @@
 //! Settings: the built-in defaults, a file over them, options of the command line on top.
 
 mod file;
+mod hooks;
 mod locate;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use tripline_respond::Mode;
 
 use file::SettingsFile;
 pub use file::Span;
+pub use hooks::{EventKind, Hook, Secret, Target, Webhook, check as check_hooks};
 
 /// Every key with its default and a comment, as printed by `tripline settings`.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -29,6 +31,8 @@ pub struct Settings {
     pub watch: Watch,
     /// What is done about a sweeper.
     pub curtail: Curtail,
+    /// Who is told of events.
+    pub hooks: Vec<Hook>,
 }
 
 /// What is watched.
@@ -202,6 +206,12 @@ mod tests {
         let scanner = &settings.detection.scanners[0];
         assert_eq!(scanner.until.unwrap().to_string(), "2026-12-31T00:00:00.000000000Z");
         assert_eq!(scanner.targets.len(), 1);
+        let [page, web] = &settings.hooks[..] else {
+            panic!("{:?}", settings.hooks);
+        };
+        assert_eq!(page.events.len(), 2);
+        assert!(matches!(&page.target, Target::Command(words) if words.len() == 2));
+        assert!(matches!(&web.target, Target::Webhook(web) if web.headers.len() == 1));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! rings ──▶ Frame ──▶ Packet ──▶ Engine ──▶ Event ──▶ sinks
-//!             host ──▶ listening ──┘           └──▶ Curtailer ──▶ helper ──▶ kernel
+//!             host ──▶ listening ──┘           ├──▶ Curtailer ──▶ helper ──▶ kernel
+//!                                              └──▶ hooks
 //! ```
 //!
 //! One thread does all of it, so nothing needs a lock. What takes longer than a few microseconds
@@ -28,6 +29,7 @@ use tripline_core::Engine;
 use tripline_core::event::{Event, Incident, Notice, SCHEMA_VERSION, ServiceEvent};
 use tripline_packet::{Decoder, Duration, Packet, Timestamp};
 
+use crate::hooks::{self, HookSink};
 use crate::output::Sink;
 
 use tripline_store::Known;
@@ -76,6 +78,7 @@ pub struct Sensor {
     next_keeping: Instant,
     keeper: Option<Keeper>,
     control: Option<Control>,
+    hooks: Option<HookSink>,
     board: Board,
     status: Lists,
 }
@@ -142,6 +145,7 @@ impl Sensor {
             next_keeping: now,
             keeper: None,
             control: None,
+            hooks: None,
             board: Board::default(),
             status: Lists::default(),
         }
@@ -158,6 +162,11 @@ impl Sensor {
     /// Answers what is asked there.
     pub fn listen(&mut self, control: Control) {
         self.control = Some(control);
+    }
+
+    /// Tells hooks of events.
+    pub fn tell_hooks(&mut self, hooks: HookSink) {
+        self.hooks = Some(hooks);
     }
 
     /// Where the status is put up, once a second.
@@ -196,7 +205,8 @@ impl Sensor {
             self.drain(sink)?;
         }
         self.keep();
-        Ok(())
+        let troubles = self.hooks.as_mut().map(HookSink::finish);
+        self.tell_troubles(troubles, sink)
     }
 
     /// Keeps the inventory.
@@ -257,6 +267,8 @@ impl Sensor {
             self.tell(notice("host_unknown", Some(now), message), sink)?;
         }
         self.look_at_links(now, sink)?;
+        let troubles = self.hooks.as_mut().map(HookSink::take_troubles);
+        self.tell_troubles(troubles, sink)?;
         self.curtailer.expire(now);
         if moment >= self.next_keeping {
             self.next_keeping = moment + KEEPING;
@@ -268,6 +280,14 @@ impl Sensor {
         }
         self.publish(now);
         Ok(())
+    }
+
+    /// Tells what went wrong with hooks; to everybody but hooks, which see to that themselves.
+    fn tell_troubles(&mut self, troubles: Option<Vec<String>>, sink: &mut dyn Sink) -> Result<()> {
+        let now = self.clock.now();
+        let notices = troubles.into_iter().flatten();
+        let mut notices = notices.map(|message| notice(hooks::TROUBLE, Some(now), message));
+        notices.try_for_each(|notice| self.tell(notice, sink))
     }
 
     fn look_at_host(&mut self, now: Timestamp) -> io::Result<()> {
@@ -338,6 +358,9 @@ impl Sensor {
         self.status.note(&event);
         if let Some(keeper) = &mut self.keeper {
             keeper.event(&event);
+        }
+        if let Some(hooks) = &mut self.hooks {
+            hooks.event(&event);
         }
         sink.event(event).context("cannot write an event")
     }

@@ -94,12 +94,20 @@ impl Ledger {
         self.active.get(target)
     }
 
-    /// How often the source has been curtailed in the last thirty days.
+    /// How often the source has been curtailed in the last thirty days, what is in force now not
+    /// counted.
     pub fn strikes(&self, source: Prefix, now: Timestamp) -> u32 {
+        if let Some(of_now) = self.of_source(source) {
+            return of_now.strikes;
+        }
         match self.past.get(&source) {
             Some(past) if now.since(past.last) < MEMORY => past.count,
             _ => 0,
         }
+    }
+
+    fn of_source(&self, source: Prefix) -> Option<&Curtailment> {
+        self.active.values().find(|active| active.target.source == source)
     }
 
     /// When the last curtailment of the source was over: what it did before has been dealt with.
@@ -115,9 +123,11 @@ impl Ledger {
     /// Puts a curtailment in force; it takes the place of one with the same target.
     pub fn add(&mut self, curtailment: Curtailment) {
         let Curtailment { target, since, .. } = curtailment;
+        // Who is held off from more than before has not done it a second time.
+        let again = u32::from(self.of_source(target.source).is_none());
         let fresh = Past { count: 0, last: since, ended: None };
         let past = self.past.entry(target.source).or_insert(fresh);
-        *past = Past { count: past.count + 1, ..fresh };
+        *past = Past { count: past.count + again, ..fresh };
         if self.past.len() > MOST_PAST {
             let oldest = self.past.iter().min_by_key(|(_, past)| past.last);
             if let Some(oldest) = oldest.map(|(source, _)| *source) {
@@ -237,10 +247,14 @@ mod tests {
         let source = target("192.0.2.1").source;
         assert_eq!(ledger.strikes(source, at(0)), 0);
         ledger.add(curtailment("192.0.2.1", 0, 300));
+        ledger.expire(at(300));
         ledger.add(curtailment("192.0.2.1", 400, 700));
+        let more = Target { scope: Scope::Unoffered, ..target("192.0.2.1") };
+        ledger.add(Curtailment { target: more, ..curtailment("192.0.2.1", 410, 700) });
+        ledger.expire(at(700));
         assert_eq!(ledger.strikes(source, at(800)), 2);
-        assert_eq!(ledger.strikes(source, at(400 + 31 * 86_400)), 0);
-        assert_eq!((ledger.in_last_minute(at(401)), ledger.in_last_minute(at(500))), (1, 0));
+        assert_eq!(ledger.strikes(source, at(410 + 31 * 86_400)), 0);
+        assert_eq!((ledger.in_last_minute(at(411)), ledger.in_last_minute(at(500))), (2, 0));
     }
 
     #[test]

@@ -69,8 +69,11 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     sensor.curtailer().start(store, now)?;
     sensor.remember(
         known,
-        Keeper::start(Store::open(&state)?, |error| {
-            let _ = writeln!(io::stderr(), "warning: {error}");
+        Keeper::start(Store::open(&state)?, |trouble| {
+            let _ = match trouble {
+                Some(error) => writeln!(io::stderr(), "warning: {error}; it is tried again"),
+                None => writeln!(io::stderr(), "what could not be written down is written now"),
+            };
         }),
     );
     sensor.listen(control);

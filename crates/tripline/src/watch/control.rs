@@ -218,12 +218,18 @@ pub fn answer(request: &Request, who: &str, curtailer: &mut Curtailer, now: Time
             Answer::Done(released.count())
         }
         Request::Curtailed => {
-            let in_force = curtailer.in_force().map(|(curtailment, held)| InForce {
-                curtailment: curtailment.clone(),
-                left: curtailment.until.since(now).as_secs(),
-                kernel: held.map(|held| (held.left.as_secs(), held.packets)),
-            });
-            Answer::InForce(in_force.collect())
+            curtailer.look();
+            Answer::InForce(in_force(curtailer, now))
         }
     }
+}
+
+/// Who is held off, and what the kernel was last seen to hold of it.
+pub fn in_force(curtailer: &Curtailer, now: Timestamp) -> Vec<InForce> {
+    let all = curtailer.in_force().map(|(curtailment, held)| InForce {
+        curtailment: curtailment.clone(),
+        left: curtailment.until.since(now).as_secs(),
+        kernel: held.map(|held| (held.left.as_secs(), held.packets)),
+    });
+    all.collect()
 }

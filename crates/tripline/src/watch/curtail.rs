@@ -1,5 +1,6 @@
 //! From incidents to the kernel's sets, and back: what is in force is held to what was decided.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use anyhow::Context as _;
@@ -7,7 +8,7 @@ use anyhow::Context as _;
 use tripline_capture::host::Protected;
 use tripline_core::event::{Curtailment as Told, CurtailmentStep, Event, Incident, SCHEMA_VERSION};
 use tripline_core::{Listening, Protocol};
-use tripline_packet::{Prefix, Timestamp};
+use tripline_packet::{Duration, Prefix, Timestamp};
 use tripline_respond::helper::{Helper, Outcome};
 use tripline_respond::nft::{Change, Held, Ruleset};
 use tripline_respond::{Author, Curtailment, Decision, Drift, Ledger, Mode, Policy, Scope, Target};
@@ -27,6 +28,9 @@ pub struct Curtailer {
     helper: Option<Helper>,
     /// Where it is written down before it is done.
     journal: Option<Store>,
+    /// What the journal did not take, and when that was last told.
+    unwritten: BTreeSet<Target>,
+    told_journal: Option<Timestamp>,
     offered: Vec<(Protocol, u16)>,
     held: Vec<(Target, Held)>,
     events: Vec<Event>,
@@ -48,6 +52,8 @@ impl Curtailer {
             ledger: Ledger::default(),
             helper,
             journal: None,
+            unwritten: BTreeSet::new(),
+            told_journal: None,
             offered: Vec::new(),
             held: Vec::new(),
             events: Vec::new(),
@@ -137,9 +143,19 @@ impl Curtailer {
 
     /// Ends what is over.
     pub fn expire(&mut self, now: Timestamp) {
+        self.write_again(now);
         for ended in self.ledger.expire(now) {
             self.note_end(&ended, now);
             self.tell(CurtailmentStep::Expired, &ended, "its time is over", now);
+        }
+    }
+
+    /// Looks at what the kernel holds.
+    pub fn look(&mut self) {
+        if let Some(helper) = &mut self.helper
+            && let Ok(Some(held)) = helper.read()
+        {
+            self.held = held;
         }
     }
 
@@ -194,11 +210,7 @@ impl Curtailer {
             return;
         }
         // Written down first: who is killed in between does it when he is started again.
-        if let Some(journal) = &self.journal
-            && let Err(error) = journal.put_curtailment(&curtailment)
-        {
-            self.tell_journal(&error, now);
-        }
+        self.write_down(&curtailment, now);
         let time = curtailment.until.since(now);
         match self.change(Change::Add(target, time)) {
             Ok(_) => {
@@ -210,6 +222,24 @@ impl Curtailer {
         }
         // What failed is tried again when ledger and kernel are compared.
         self.ledger.add(curtailment);
+    }
+
+    fn write_down(&mut self, curtailment: &Curtailment, now: Timestamp) {
+        if let Some(journal) = &self.journal
+            && let Err(error) = journal.put_curtailment(curtailment)
+        {
+            self.unwritten.insert(curtailment.target);
+            self.tell_journal(&error, now);
+        }
+    }
+
+    /// Tries again what the disk did not take.
+    fn write_again(&mut self, now: Timestamp) {
+        for target in std::mem::take(&mut self.unwritten) {
+            if let Some(curtailment) = self.ledger.get(&target).cloned() {
+                self.write_down(&curtailment, now);
+            }
+        }
     }
 
     fn put_right(&mut self, drift: Drift, now: Timestamp) {
@@ -304,6 +334,10 @@ impl Curtailer {
 
     /// A full disk is no reason to let a sweeper go on, but after a restart he would be forgotten.
     fn tell_journal(&mut self, error: &tripline_store::Error, now: Timestamp) {
+        if self.told_journal.is_some_and(|told| now.since(told) < Duration::from_secs(60)) {
+            return;
+        }
+        self.told_journal = Some(now);
         let message = format!("who is curtailed cannot be written down: {error}");
         self.events.push(super::notice("store_trouble", Some(now), message));
     }

@@ -319,11 +319,6 @@ impl Sensor {
 
     /// Puts up how the sensor is doing.
     fn publish(&mut self, now: Timestamp) {
-        let control::Answer::InForce(curtailed) =
-            control::answer(&control::Request::Curtailed, "", &mut self.curtailer, now)
-        else {
-            return;
-        };
         self.board.put(Status {
             started: self.started,
             now,
@@ -334,7 +329,7 @@ impl Sensor {
             engine: self.engine.status(SHOWN_SUSPECTS),
             incidents: self.status.incidents.clone(),
             services: self.status.services.clone(),
-            curtailed,
+            curtailed: control::in_force(&self.curtailer, now),
             notices: self.status.notices.clone(),
         });
     }
@@ -342,10 +337,11 @@ impl Sensor {
     /// Hands over what there is to tell.
     fn drain(&mut self, sink: &mut dyn Sink) -> Result<()> {
         while let Some(event) = self.engine.poll() {
+            self.keep_event(&event);
             if let Event::Incident(incident) = &event {
                 self.curtailer.consider(incident, self.clock.now());
             }
-            self.tell(event, sink)?;
+            self.hand_over(event, sink)?;
         }
         for event in self.curtailer.take_events() {
             self.tell(event, sink)?;
@@ -354,11 +350,20 @@ impl Sensor {
     }
 
     fn tell(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {
+        self.keep_event(&event);
+        self.hand_over(event, sink)
+    }
+
+    /// Remembers what is about to be told.
+    fn keep_event(&mut self, event: &Event) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.event(event);
+        }
+    }
+
+    fn hand_over(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {
         self.counts.events += 1;
         self.status.note(&event);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.event(&event);
-        }
         if let Some(hooks) = &mut self.hooks {
             hooks.event(&event);
         }

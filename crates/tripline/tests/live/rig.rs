@@ -52,6 +52,22 @@ impl Rig {
         network.machine("server").run(&format!(
             "ip route add default via {GATEWAY} && ip -6 route add default via 2001:db8:1::1"
         ))?;
+        // What a scanner forges must not be able to move an address to another port of the wire: that
+        // would cut its owner off without our doing.
+        for (name, v4, v6) in [
+            ("gateway", GATEWAY, "2001:db8:1::1"),
+            ("gateway", RESOLVER, "2001:db8:1::1"),
+            ("neighbour", V4.neighbour, V6.neighbour),
+            ("scanner", V4.scanner, V6.scanner),
+        ] {
+            let link = network.machine(name).run("ip -br link show eth0")?.out;
+            let mac = link.split_whitespace().nth(2).unwrap_or_default().to_owned();
+            for address in [v4, v6] {
+                let line =
+                    format!("ip neigh replace {address} lladdr {mac} nud permanent dev eth0");
+                network.machine("server").run(&line)?;
+            }
+        }
         let folder = tempfile::tempdir()?;
         let nginx = nginx(network.machine("server"), folder.path())?;
         Ok(Self { network, folder, _servers: vec![nginx] })
@@ -112,10 +128,15 @@ impl Rig {
         Ok(self.machine("server").try_run("nft list ruleset")?.out)
     }
 
-    /// Whether an address is an element of one of the sets.
+    /// Whether an address is held off from everything.
     pub(crate) fn is_dropped(&self, address: &str) -> Result<bool> {
-        Ok(self.dropped()?.contains(&format!("{address} timeout"))
-            || self.dropped()?.contains(&format!("{address} counter")))
+        let list = |set: &str| {
+            self.machine("server").try_run(&format!("nft list set inet tripline {set}"))
+        };
+        let all = list("hosts4")?.out + &list("hosts6")?.out;
+        let elements = all.split([',', '{', '\n']).map(str::trim);
+        let mut addresses = elements.filter_map(|element| element.split(' ').next());
+        Ok(addresses.any(|one| one == address))
     }
 
     /// Waits for something to become true.

@@ -222,6 +222,11 @@ impl FlowTable {
         }
     }
 
+    /// How long an answer is waited for from now on, by those who wait already, too.
+    pub(crate) fn set_silence(&mut self, silence: Duration) {
+        self.queues[Queue::Opening as usize].timeout = silence;
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.index.len()
     }

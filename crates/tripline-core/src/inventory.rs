@@ -175,14 +175,22 @@ impl Inventory {
         }
     }
 
-    /// Who listens from now on. A program that is being restarted is not gone: its services stay
-    /// offered for an hour.
+    /// Goes on with other settings; what was learned stays.
+    pub(crate) fn reconfigure(&mut self, settings: &Settings) {
+        self.declared.clone_from(&settings.services);
+        self.reserved.clone_from(&settings.reserved);
+        self.dark.clone_from(&settings.dark);
+        self.stale_after = settings.stale_after;
+    }
+
     /// Is it an address of a network that the machine itself is in?
     pub(crate) fn is_near(&self, host: Addr) -> bool {
         let listening = self.listening.as_ref();
         listening.is_some_and(|known| known.near.iter().any(|network| network.contains(host)))
     }
 
+    /// Who listens from now on. A program that is being restarted is not gone: its services stay
+    /// offered for an hour.
     pub(crate) fn set_listening(&mut self, listening: Listening, now: Timestamp) {
         let before = self.listening.replace(listening).unwrap_or_default();
         let after = self.listening.get_or_insert_default();

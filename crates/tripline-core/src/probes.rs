@@ -34,6 +34,11 @@ impl Probes {
         }
     }
 
+    /// How long a source must be quiet from now on.
+    pub(crate) fn reconfigure(&mut self, quiet: Duration) {
+        self.quiet = quiet;
+    }
+
     /// Counts a new probe without reporting it.
     pub(crate) fn count_only(&mut self) {
         self.total += 1;

@@ -58,6 +58,10 @@ pub enum Command {
     /// Show who is held off: what was decided, and what the kernel does
     #[cfg(target_os = "linux")]
     Curtailed(CurtailedArgs),
+    /// Look whether a sensor can do its work here, and what it would do
+    #[cfg(target_os = "linux")]
+    #[command(long_about = DOCTOR_ABOUT)]
+    Doctor(DoctorArgs),
     /// Change the firewall as the lines on standard input say (for `watch` alone)
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
@@ -127,6 +131,15 @@ Examples:
   tripline watch --json | logger -t tripline
 
 Ends on SIGTERM and SIGINT. Exit codes: 0 ended as told; 2 error.";
+
+const DOCTOR_ABOUT: &str = "\
+Look whether a sensor can do its work here, and what it would do.
+
+Looks at the rights, the interfaces and what was lost on them, the firewall, the clock, the sensor \
+that runs and its memory; lists what was curtailed in the last day, or would have been with \
+--enforce, and the addresses that are never touched, each with the reason. Changes nothing.
+
+Exit codes: 0 nothing is wrong; 1 something does not work; 2 error.";
 
 const EXPLAIN_ABOUT: &str = "\
 Explain an event, an incident or an address.
@@ -216,7 +229,7 @@ pub struct ReadArgs {
 }
 
 /// Options of `tripline watch`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct WatchArgs {
     /// Watch what passes by on this interface; may be given several times
     #[arg(short, long, value_name = "IF")]
@@ -319,6 +332,22 @@ pub struct CurtailedArgs {
     pub display: DisplayOptions,
 }
 
+/// Options of `tripline doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Which settings are in force.
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+
+    /// Write JSON, one object a line
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
 /// Options of `tripline explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
@@ -356,7 +385,7 @@ pub struct SettingsArgs {
 }
 
 /// Which settings are in force.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsOptions {
     /// Settings file (default: the one that `TRIPLINE_SETTINGS` names, if any)
@@ -384,7 +413,7 @@ impl SettingsOptions {
 }
 
 /// How it looks.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Display")]
 pub struct DisplayOptions {
     /// When to use colour

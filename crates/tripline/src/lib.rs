@@ -14,6 +14,8 @@ pub mod capture;
 pub mod cli;
 pub mod command;
 pub mod data;
+#[cfg(target_os = "linux")]
+pub mod doctor;
 pub mod explain;
 #[cfg(target_os = "linux")]
 pub mod hooks;

@@ -2,6 +2,7 @@
 
 mod apart;
 mod judge;
+mod reconfigure;
 mod report;
 mod revise;
 mod status;

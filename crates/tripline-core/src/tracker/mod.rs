@@ -179,6 +179,16 @@ impl Tracker {
     }
 
     /// When [`Tracker::expire`] has something to do next.
+    /// How long an answer is waited for from now on.
+    pub(crate) fn set_silence(&mut self, silence: Duration) {
+        self.flows.set_silence(silence);
+    }
+
+    /// What is protected from now on.
+    pub(crate) fn set_home(&mut self, home: Home) {
+        self.home = home;
+    }
+
     /// Flows that are followed.
     pub(crate) fn open_flows(&self) -> usize {
         self.flows.len()

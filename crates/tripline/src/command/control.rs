@@ -38,7 +38,9 @@ fn changed(settings: &SettingsOptions, request: &Request, what: &str) -> Result<
             print(&format!("{} {noun} {what}\n", human::count(count as u64)))
         }
         Answer::Refused(why) => bail!("{why}"),
-        Answer::InForce(_) => bail!("the sensor does not understand; is it of another version?"),
+        Answer::InForce(_) | Answer::Status(_) => {
+            bail!("the sensor does not understand; is it of another version?")
+        }
     }
 }
 

@@ -14,7 +14,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
+#[cfg(target_os = "linux")]
+use crate::cli::DoctorArgs;
 use crate::cli::{Cli, Command, SettingsArgs};
+#[cfg(target_os = "linux")]
+use crate::doctor;
 use crate::settings;
 use crate::term::{self, Page};
 
@@ -76,6 +80,8 @@ fn run(cli: Cli) -> Result<Exit> {
         #[cfg(target_os = "linux")]
         Command::Curtailed(args) => control::curtailed(&args),
         #[cfg(target_os = "linux")]
+        Command::Doctor(args) => doctor(&args),
+        #[cfg(target_os = "linux")]
         Command::Enforcer => watch::enforcer(),
         #[cfg(target_os = "linux")]
         Command::HooksRunner => watch::hooks_runner(),
@@ -83,6 +89,19 @@ fn run(cli: Cli) -> Result<Exit> {
         Command::Settings(args) => print_or_check_settings(&args),
         Command::Schema => print(SCHEMA),
     }
+}
+
+#[cfg(target_os = "linux")]
+fn doctor(args: &DoctorArgs) -> Result<Exit> {
+    let found = doctor::examine(&args.settings.layers().resolve()?);
+    if args.json {
+        let lines: Result<Vec<String>, _> = found.iter().map(serde_json::to_string).collect();
+        print(&lines?.iter().fold(String::new(), |text, line| text + line + "\n"))?;
+    } else {
+        print_page(&doctor::page(&found, args.display.terminal()))?;
+    }
+    let is_wrong = found.iter().any(|finding| finding.level == doctor::Level::Problem);
+    Ok(if is_wrong { Exit::Found } else { Exit::Fine })
 }
 
 fn print_or_check_settings(args: &SettingsArgs) -> Result<Exit> {

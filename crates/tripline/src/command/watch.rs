@@ -9,10 +9,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use caps::{CapSet, Capability};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tripline_capture::live::{Filter, Interface, Live, Options, Ring};
-use tripline_core::catalog::PortRange;
 use tripline_core::{Config, Emit, Engine};
 use tripline_respond::helper::{self, Helper};
-use tripline_respond::nft::Ruleset;
 use tripline_respond::{Mode, Policy};
 use tripline_store::Store;
 
@@ -26,25 +24,16 @@ use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
 use crate::watch::host::{self, Host};
 use crate::watch::keeper::Keeper;
+use crate::watch::reload::Reload;
 use crate::watch::{Sensor, Signals};
 
 use super::Exit;
 
 /// Watches until a signal ends it.
 pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
-    let mut settings = args.settings.layers().resolve()?;
-    if !args.interface.is_empty() {
-        settings.watch.interfaces.clone_from(&args.interface);
-    }
-    if args.enforce {
-        settings.curtail.mode = Mode::Enforce;
-    }
+    let settings = effective(args)?;
     let is_host = settings.watch.interfaces.is_empty();
     let interfaces = interfaces(&settings.watch.interfaces)?;
-    if settings.detection.home.is_empty() {
-        // Of a span port one can only say that what is private is likely to be ours.
-        settings.detection.home = if is_host { own_networks(&interfaces) } else { private() };
-    }
     let state = settings.watch.state.clone();
     std::fs::create_dir_all(&state)
         .with_context(|| format!("cannot make the folder {}", state.display()))?;
@@ -59,7 +48,8 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     } else {
         Box::new(Stream::new(io::stdout(), args.display.terminal()))
     };
-    let host = is_host.then(|| Host::open(ports(&settings.watch.admin_ports))).transpose()?;
+    let follows = is_host && args.settings.layers().resolve()?.detection.home.is_empty();
+    let host = is_host.then(|| Host::open(&settings.watch.admin_ports)).transpose()?;
     greet(args, &settings, &interfaces)?;
     let mut sensor = Sensor::new(live, engine(&settings)?, host, curtailer);
     let signals = signals()?;
@@ -77,11 +67,34 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         }),
     );
     sensor.listen(control);
+    sensor.follow_own_addresses(follows);
+    let again = args.clone();
+    sensor.reload(Reload::new(settings, move || effective(&again)));
     if let Some(hooks) = hooks {
         sensor.tell_hooks(hooks);
     }
     sensor.run(&signals, sink.as_mut())?;
     Ok(Exit::Fine)
+}
+
+/// What the settings and the command line say; what is home, as far as they do not, from where this
+/// machine is.
+fn effective(args: &WatchArgs) -> Result<Settings> {
+    let mut settings = args.settings.layers().resolve()?;
+    if !args.interface.is_empty() {
+        settings.watch.interfaces.clone_from(&args.interface);
+    }
+    if args.enforce {
+        settings.curtail.mode = Mode::Enforce;
+    }
+    if settings.detection.home.is_empty() {
+        // Of a span port one can only say that what is private is likely to be ours.
+        settings.detection.home = match settings.watch.interfaces.as_slice() {
+            [] => host::own_networks().context("cannot list the network interfaces")?,
+            _ => private(),
+        };
+    }
+    Ok(settings)
 }
 
 /// Serves the verbs of the helper on standard input and output.
@@ -109,7 +122,7 @@ pub(super) fn hooks_runner() -> Result<Exit> {
 fn interfaces(names: &[String]) -> Result<Vec<Interface>> {
     let all = Interface::all().context("cannot list the network interfaces")?;
     if names.is_empty() {
-        let found: Vec<Interface> = all.into_iter().filter(leads_outside).collect();
+        let found: Vec<Interface> = all.into_iter().filter(host::leads_outside).collect();
         ensure!(!found.is_empty(), "no interface leads outside; name one with -i");
         return Ok(found);
     }
@@ -119,18 +132,6 @@ fn interfaces(names: &[String]) -> Result<Vec<Interface>> {
         found.cloned().with_context(|| format!("no interface `{name}`; there are {known:?}"))
     };
     names.iter().map(find).collect()
-}
-
-/// It is up and has an address that others can reach; bridges of containers lead inside.
-fn leads_outside(interface: &Interface) -> bool {
-    const INSIDE: [&str; 6] = ["docker", "br-", "veth", "virbr", "cni", "lxc"];
-    let is_inside = INSIDE.iter().any(|prefix| interface.name.starts_with(prefix));
-    interface.running && !interface.loopback && !is_inside && !interface.addresses.is_empty()
-}
-
-fn own_networks(interfaces: &[Interface]) -> Vec<tripline_packet::Prefix> {
-    let networks = interfaces.iter().flat_map(|interface| &interface.addresses);
-    networks.map(|(address, _)| tripline_packet::Prefix::new(*address, 128)).collect()
 }
 
 fn private() -> Vec<tripline_packet::Prefix> {
@@ -159,14 +160,9 @@ fn open(interfaces: &[Interface], promiscuous: bool) -> Result<Live> {
 
 fn curtailer(settings: &Settings) -> Result<Curtailer> {
     let curtail = &settings.curtail;
-    let policy = Policy {
-        mode: curtail.mode,
-        lengths: curtail.lengths.clone(),
-        most: curtail.most,
-        per_minute: curtail.per_minute,
-        links: host::links().context("cannot list the network interfaces")?,
-    };
-    let ruleset = Ruleset { slow_per_minute: curtail.slow_per_minute as u32, ..Ruleset::default() };
+    let links = host::links().context("cannot list the network interfaces")?;
+    let policy = Policy { links, ..curtail.policy() };
+    let ruleset = curtail.ruleset();
     let helper = (curtail.mode == Mode::Enforce).then(start_helper).transpose()?;
     Ok(Curtailer::new(policy, ruleset, settings.detection.friends.clone(), helper))
 }
@@ -236,10 +232,6 @@ fn engine(settings: &Settings) -> Result<Engine> {
         key: [one, two],
         emit: Emit::Updates,
     }))
-}
-
-fn ports(ranges: &[PortRange]) -> Vec<u16> {
-    ranges.iter().flat_map(|range| range.first..=range.last).collect()
 }
 
 fn signals() -> Result<Signals> {

@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result};
 use tripline_core::catalog::PortRange;
 use tripline_core::settings::Settings as Detection;
 use tripline_packet::{Duration, Prefix};
-use tripline_respond::Mode;
+use tripline_respond::nft::Ruleset;
+use tripline_respond::{Mode, Policy};
 
 use file::SettingsFile;
 pub use file::Span;
@@ -73,8 +74,8 @@ pub struct Curtail {
 
 impl Default for Curtail {
     fn default() -> Self {
-        let policy = tripline_respond::Policy::default();
-        let ruleset = tripline_respond::nft::Ruleset::default();
+        let policy = Policy::default();
+        let ruleset = Ruleset::default();
         Self {
             mode: policy.mode,
             lengths: policy.lengths,
@@ -82,6 +83,24 @@ impl Default for Curtail {
             per_minute: policy.per_minute,
             slow_per_minute: ruleset.slow_per_minute as usize,
         }
+    }
+}
+
+impl Curtail {
+    /// The rules by which it is decided; the networks of this machine are the driver's to add.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            mode: self.mode,
+            lengths: self.lengths.clone(),
+            most: self.most,
+            per_minute: self.per_minute,
+            links: Vec::new(),
+        }
+    }
+
+    /// The tables of the kernel.
+    pub fn ruleset(&self) -> Ruleset {
+        Ruleset { slow_per_minute: self.slow_per_minute as u32, ..Ruleset::default() }
     }
 }
 

@@ -15,6 +15,7 @@ use tripline_packet::{Prefix, Timestamp};
 use tripline_respond::{Author, Curtailment, Scope, Target};
 
 use super::curtail::Curtailer;
+use super::status::Board;
 
 /// Name of the socket in the sensor's folder.
 pub const SOCKET: &str = "control.sock";
@@ -41,6 +42,8 @@ pub enum Request {
     },
     /// Who is held off.
     Curtailed,
+    /// How the sensor is doing.
+    Status,
 }
 
 /// Somebody who is held off.
@@ -63,6 +66,8 @@ pub enum Answer {
     Done(usize),
     /// Who is held off.
     InForce(Vec<InForce>),
+    /// How the sensor is doing, as JSON: [`super::status::Status`].
+    Status(Box<serde_json::Value>),
     /// It was not done.
     Refused(String),
 }
@@ -184,7 +189,13 @@ pub fn ask(folder: &Path, request: &Request) -> io::Result<Answer> {
 }
 
 /// Does what a request asks for.
-pub fn answer(request: &Request, who: &str, curtailer: &mut Curtailer, now: Timestamp) -> Answer {
+pub fn answer(
+    request: &Request,
+    who: &str,
+    curtailer: &mut Curtailer,
+    board: &Board,
+    now: Timestamp,
+) -> Answer {
     let by = Author::Operator(who.to_owned());
     match request {
         Request::Curtail { source, seconds, because } => {
@@ -217,6 +228,10 @@ pub fn answer(request: &Request, who: &str, curtailer: &mut Curtailer, now: Time
                 targets.iter().filter(|target| curtailer.release(target, &by, because, now));
             Answer::Done(released.count())
         }
+        Request::Status => match board.get().map(serde_json::to_value) {
+            Some(Ok(status)) => Answer::Status(Box::new(status)),
+            _ => Answer::Refused("the sensor has just been started".to_owned()),
+        },
         Request::Curtailed => {
             curtailer.look();
             Answer::InForce(in_force(curtailer, now))

@@ -15,6 +15,7 @@ use tripline_respond::{Author, Curtailment, Decision, Drift, Ledger, Mode, Polic
 use tripline_store::Store;
 
 use super::host;
+use crate::settings::Settings;
 
 /// See the module documentation.
 #[derive(Debug)]
@@ -74,6 +75,39 @@ impl Curtailer {
         helper.install(&self.ruleset).context("cannot put the tables into the kernel")?;
         self.put_back(now);
         Ok(())
+    }
+
+    /// Goes on by other rules. Who is held off stays so, unless nobody may be any more.
+    pub fn reconfigure(&mut self, settings: &Settings, now: Timestamp) {
+        let links = std::mem::take(&mut self.policy.links);
+        let was =
+            std::mem::replace(&mut self.policy, Policy { links, ..settings.curtail.policy() });
+        self.friends.clone_from(&settings.detection.friends);
+        if was.mode == Mode::Enforce && self.policy.mode != Mode::Enforce {
+            let why = "the settings do not allow it any more";
+            let targets: Vec<Target> = self.ledger.active().map(|active| active.target).collect();
+            for target in targets {
+                self.release(&target, &Author::Sensor, why, now);
+            }
+        }
+        let ruleset = settings.curtail.ruleset();
+        if ruleset != self.ruleset {
+            self.ruleset = ruleset;
+            self.install(now);
+        }
+    }
+
+    /// Puts the tables there anew, with what is in force.
+    fn install(&mut self, now: Timestamp) -> bool {
+        let Some(helper) = &mut self.helper else {
+            return false;
+        };
+        if let Err(error) = helper.install(&self.ruleset) {
+            self.tell_trouble(&error, now);
+            return false;
+        }
+        self.put_back(now);
+        true
     }
 
     /// Addresses that must not be touched from now on. Who is curtailed and is among them is
@@ -273,13 +307,9 @@ impl Curtailer {
 
     /// The tables are gone.
     fn rebuild(&mut self, now: Timestamp) {
-        let Some(helper) = &mut self.helper else {
+        if !self.install(now) {
             return;
-        };
-        if let Err(error) = helper.install(&self.ruleset) {
-            return self.tell_trouble(&error, now);
         }
-        self.put_back(now);
         let all: Vec<Curtailment> = self.ledger.active().cloned().collect();
         for curtailment in all {
             let why = "somebody removed the tables from the kernel; they are back";

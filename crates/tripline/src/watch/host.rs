@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use tripline_capture::host::{self, Listener, Protected, Transport};
 use tripline_capture::live::Interface;
+use tripline_core::catalog::PortRange;
 use tripline_core::{Listening, Protocol, Service};
 use tripline_packet::{Addr, Prefix};
 
@@ -14,6 +15,8 @@ use tripline_packet::{Addr, Prefix};
 pub struct Host {
     listening: host::Listening,
     admin_ports: Vec<u16>,
+    /// The addresses that lead outside.
+    home: Vec<Prefix>,
 }
 
 impl Host {
@@ -21,8 +24,26 @@ impl Host {
     ///
     /// # Errors
     /// The kernel does not have it.
-    pub fn open(admin_ports: Vec<u16>) -> io::Result<Self> {
-        Ok(Self { listening: host::Listening::open()?, admin_ports })
+    pub fn open(admin_ports: &[PortRange]) -> io::Result<Self> {
+        let listening = host::Listening::open()?;
+        Ok(Self { listening, admin_ports: numbers(admin_ports), home: own_networks()? })
+    }
+
+    /// Where administrators come in from now on.
+    pub fn set_admin_ports(&mut self, ports: &[PortRange]) {
+        self.admin_ports = numbers(ports);
+    }
+
+    /// The addresses of this machine, if others have come or some have gone since this was asked
+    /// last.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn new_home(&mut self) -> io::Result<Option<Vec<Prefix>>> {
+        let home = own_networks()?;
+        let is_new = home != self.home;
+        self.home.clone_from(&home);
+        Ok(is_new.then_some(home))
     }
 
     /// Who listens, on which of our addresses.
@@ -46,6 +67,29 @@ impl Host {
     pub fn protected(&self) -> io::Result<Protected> {
         host::protected(&self.admin_ports)
     }
+}
+
+/// Each port of the ranges.
+pub fn numbers(ranges: &[PortRange]) -> Vec<u16> {
+    ranges.iter().flat_map(|range| range.first..=range.last).collect()
+}
+
+/// It is up and has an address that others can reach; bridges of containers lead inside.
+pub fn leads_outside(interface: &Interface) -> bool {
+    const INSIDE: [&str; 6] = ["docker", "br-", "veth", "virbr", "cni", "lxc"];
+    let is_inside = INSIDE.iter().any(|prefix| interface.name.starts_with(prefix));
+    interface.running && !interface.loopback && !is_inside && !interface.addresses.is_empty()
+}
+
+/// The addresses of this machine that lead outside, each as a network.
+///
+/// # Errors
+/// The kernel does not tell.
+pub fn own_networks() -> io::Result<Vec<Prefix>> {
+    let interfaces = Interface::all()?;
+    let outside = interfaces.iter().filter(|interface| leads_outside(interface));
+    let addresses = outside.flat_map(|interface| &interface.addresses);
+    Ok(addresses.map(|(address, _)| Prefix::new(*address, 128)).collect())
 }
 
 fn own_addresses() -> io::Result<BTreeSet<Addr>> {

@@ -15,6 +15,7 @@ pub mod curtail;
 pub mod host;
 pub mod keeper;
 pub mod links;
+pub mod reload;
 pub mod status;
 
 use std::collections::VecDeque;
@@ -40,6 +41,7 @@ use curtail::Curtailer;
 use host::Host;
 use keeper::Keeper;
 use links::Links;
+use reload::Reload;
 use status::{Board, Status};
 
 /// What the world outside asks of the run loop.
@@ -81,6 +83,9 @@ pub struct Sensor {
     hooks: Option<HookSink>,
     board: Board,
     status: Lists,
+    reload: Option<Reload>,
+    /// What is protected is this machine, whatever its addresses are.
+    follows_home: bool,
 }
 
 /// What the status has of what was told.
@@ -148,6 +153,8 @@ impl Sensor {
             hooks: None,
             board: Board::default(),
             status: Lists::default(),
+            reload: None,
+            follows_home: false,
         }
     }
 
@@ -167,6 +174,16 @@ impl Sensor {
     /// Tells hooks of events.
     pub fn tell_hooks(&mut self, hooks: HookSink) {
         self.hooks = Some(hooks);
+    }
+
+    /// Whether the addresses of this machine are what is protected, as they come and go.
+    pub fn follow_own_addresses(&mut self, follows: bool) {
+        self.follows_home = follows;
+    }
+
+    /// How settings are read again when a signal asks for it.
+    pub fn reload(&mut self, reload: Reload) {
+        self.reload = Some(reload);
     }
 
     /// Where the status is put up, once a second.
@@ -197,6 +214,9 @@ impl Sensor {
         self.engine.handle_timeout(self.clock.now() - BEHIND);
         let mut packet = Packet::EMPTY;
         while !signals.stop.load(Ordering::Relaxed) {
+            if signals.reload.swap(false, Ordering::Relaxed) {
+                self.reconfigure(sink)?;
+            }
             self.look(sink)?;
             self.answer();
             self.frames(&mut packet)?;
@@ -241,12 +261,35 @@ impl Sensor {
         until_due.min(PATIENCE)
     }
 
+    /// Reads the settings again.
+    fn reconfigure(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        let Some(reload) = &mut self.reload else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let event = match reload.read() {
+            Ok(settings) => {
+                self.engine.reconfigure(settings.detection.clone());
+                self.curtailer.reconfigure(settings, now);
+                if let Some(host) = &mut self.host {
+                    host.set_admin_ports(&settings.watch.admin_ports);
+                }
+                notice("settings_read", Some(now), "the settings were read again".to_owned())
+            }
+            Err(error) => {
+                let message = format!("the settings are as they were: {error:#}");
+                notice("settings_refused", Some(now), message)
+            }
+        };
+        self.tell(event, sink)
+    }
+
     /// Answers what was asked on the control socket.
     fn answer(&mut self) {
         while let Some(question) = self.control.as_ref().and_then(Control::next) {
             let now = self.clock.now();
-            let answer =
-                control::answer(&question.request, &question.who, &mut self.curtailer, now);
+            let (request, who) = (&question.request, &question.who);
+            let answer = control::answer(request, who, &mut self.curtailer, &self.board, now);
             question.reply(answer);
         }
     }
@@ -295,6 +338,11 @@ impl Sensor {
             return Ok(());
         };
         let listening = host.listening()?;
+        if self.follows_home
+            && let Some(home) = host.new_home()?
+        {
+            self.engine.set_home(home);
+        }
         self.curtailer.set_offered(&listening);
         self.engine.set_listening(listening);
         self.curtailer.set_protected(host.protected()?, host::links()?, now);

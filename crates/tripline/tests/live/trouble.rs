@@ -15,6 +15,9 @@ pub(crate) fn trials() -> Vec<Test> {
         ("a_full_disk_does_not_stop_the_sensor", full_disk),
         ("a_cable_that_is_pulled_and_put_back", down_and_up),
         ("an_interface_that_is_taken_away_and_made_again", gone_and_back),
+        ("settings_are_read_again_whole_or_not_at_all", reload),
+        ("a_new_address_is_protected_at_once", new_address),
+        ("the_doctor_tells_what_would_be_done", doctor),
         ("fifty_kills_leave_nothing_wrong", kills),
     ]
 }
@@ -172,5 +175,59 @@ fn kills() -> Result<()> {
         ensure!(done.success || done.err.contains("nobody"), "{}", done.err);
     }
     ensure!(told.len() > 10, "only {} sweeps were told: nothing was tested", told.len());
+    Ok(())
+}
+
+fn reload() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    sweep(&rig, "1-30")?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
+    // A friend from now on: he is let in.
+    rig.write_settings(&format!("friends = [{:?}]", V4.scanner))?;
+    sensor.job.signal(Signal::SIGHUP)?;
+    sensor.wait("word on the settings", |event| event["name"] == "settings_read")?;
+    sensor.wait_for_step("released", V4.scanner)?;
+    ensure!(rig.gets_page("scanner", V4.server)?, "a friend is held off");
+    // One wrong word, and nothing is changed.
+    rig.write_settings("friends = []\n[detection]\nalpha = 7.0")?;
+    sensor.job.signal(Signal::SIGHUP)?;
+    let refused = sensor.wait("a refusal", |event| event["name"] == "settings_refused")?;
+    ensure!(refused["message"].as_str().is_some_and(|text| text.contains("alpha")), "{refused}");
+    sweep(&rig, "31-60")?;
+    std::thread::sleep(2 * SECOND);
+    ensure!(rig.gets_page("scanner", V4.server)?, "what was refused is in force");
+    Ok(())
+}
+
+fn new_address() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    rig.machine("server").run("ip addr add 192.0.2.11/24 dev eth0")?;
+    std::thread::sleep(2 * SECOND);
+    rig.machine("scanner").run("nmap -n -Pn -sT -p 1-30,80 192.0.2.11")?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
+    Ok(())
+}
+
+fn doctor() -> Result<()> {
+    let rig = Rig::new()?;
+    let before = rig.tripline("doctor --width 200")?;
+    ensure!(before.success && before.out.contains("no sensor has ever run"), "{}", before.out);
+    let mut sensor = rig.sensor("")?;
+    sweep(&rig, "1-30")?;
+    sensor.wait_for_step("would_curtail", V4.scanner)?;
+    std::thread::sleep(2 * SECOND);
+    let after = rig.tripline("doctor --width 200")?;
+    for word in [
+        "runs in mode observe",
+        "would have been curtailed",
+        V4.scanner,
+        "a gateway of this machine",
+        "a name server of this machine",
+        "no frame lost",
+    ] {
+        ensure!(after.success && after.out.contains(word), "no `{word}` in:\n{}", after.out);
+    }
     Ok(())
 }

@@ -20,6 +20,8 @@ pub mod explain;
 #[cfg(target_os = "linux")]
 pub mod hooks;
 pub mod human;
+#[cfg(target_os = "linux")]
+pub mod metrics;
 pub mod output;
 mod progress;
 mod prose;

@@ -1,6 +1,7 @@
 //! `tripline watch`.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,9 +18,11 @@ use tripline_store::Store;
 use crate::cli::WatchArgs;
 use crate::data;
 use crate::hooks::{self, HookSink, Pacing};
+use crate::metrics::Endpoint;
 use crate::output::{JsonLines, Sink};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
+use crate::watch::confine::{confine, keep_only};
 use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
 use crate::watch::host::{self, Host};
@@ -37,11 +40,14 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let state = settings.watch.state.clone();
     std::fs::create_dir_all(&state)
         .with_context(|| format!("cannot make the folder {}", state.display()))?;
-    let control = Control::listen(&state).context("cannot start a second time")?;
-    let hooks = start_hooks(&settings.hooks)?;
+    let control = Control::bind(&state).context("cannot start a second time")?;
     let live = open(&interfaces, !is_host)?;
     let curtailer = curtailer(&settings)?;
-    drop_rights()?;
+    let metrics = settings.watch.metrics.and_then(bind_metrics);
+    // Threads have rights of their own, so those are given up before there is a second one.
+    keep_only(&[])?;
+    let hooks = start_hooks(&settings.hooks)?;
+    confine(&state)?;
 
     let mut sink: Box<dyn Sink> = if args.json {
         Box::new(JsonLines(io::stdout()))
@@ -57,16 +63,12 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let store = Store::open(&state)?;
     let known = store.services()?;
     sensor.curtailer().start(store, now)?;
-    sensor.remember(
-        known,
-        Keeper::start(Store::open(&state)?, |trouble| {
-            let _ = match trouble {
-                Some(error) => writeln!(io::stderr(), "warning: {error}; it is tried again"),
-                None => writeln!(io::stderr(), "what could not be written down is written now"),
-            };
-        }),
-    );
-    sensor.listen(control);
+    sensor.remember(known, Keeper::start(Store::open(&state)?, tell_trouble));
+    sensor.listen(control.serve());
+    if let Some(metrics) = metrics {
+        let answering = metrics.serve(sensor.board(), sensor.latencies());
+        answering.context("cannot answer whoever asks for metrics")?;
+    }
     sensor.follow_own_addresses(follows);
     let again = args.clone();
     sensor.reload(Reload::new(settings, move || effective(&again)));
@@ -75,6 +77,26 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     }
     sensor.run(&signals, sink.as_mut())?;
     Ok(Exit::Fine)
+}
+
+/// Says on standard error what becomes of the memory.
+fn tell_trouble(trouble: Option<&tripline_store::Error>) {
+    let _ = match trouble {
+        Some(error) => writeln!(io::stderr(), "warning: {error}; it is tried again"),
+        None => writeln!(io::stderr(), "what could not be written down is written now"),
+    };
+}
+
+/// Takes the address for metrics. Two sensors of one machine have only one between them, which is no
+/// reason not to watch.
+fn bind_metrics(address: SocketAddr) -> Option<Endpoint> {
+    match Endpoint::bind(address) {
+        Ok(endpoint) => Some(endpoint),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "warning: no metrics at {address}: {error}");
+            None
+        }
+    }
 }
 
 /// What the settings and the command line say; what is home, as far as they do not, from where this
@@ -113,7 +135,7 @@ pub(super) fn hooks_runner() -> Result<Exit> {
         signal_hook::flag::register(signal, ignored).context("cannot take signals")?;
     }
     drop_rights_of_children()?;
-    drop_rights()?;
+    keep_only(&[])?;
     hooks::runner::serve(io::stdin().lock(), io::stdout())?;
     Ok(Exit::Fine)
 }
@@ -198,23 +220,6 @@ fn drop_rights_of_children() -> Result<()> {
     } else if nix::unistd::geteuid().is_root() {
         nix::sys::prctl::set_no_new_privs().context("cannot give up rights")?;
     }
-    Ok(())
-}
-
-/// Gives up all rights but those that opening is done with.
-fn drop_rights() -> Result<()> {
-    keep_only(&[])
-}
-
-fn keep_only(wanted: &[Capability]) -> Result<()> {
-    for set in [CapSet::Ambient, CapSet::Inheritable] {
-        caps::clear(None, set).context("cannot give up rights")?;
-    }
-    let kept = wanted.iter().copied().collect();
-    let permitted = caps::read(None, CapSet::Permitted)?;
-    let kept: caps::CapsHashSet = permitted.intersection(&kept).copied().collect();
-    caps::set(None, CapSet::Effective, &kept).context("cannot give up rights")?;
-    caps::set(None, CapSet::Permitted, &kept).context("cannot give up rights")?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! Each value checks itself while it is read, so that an error can point at the place.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -44,6 +45,7 @@ struct WatchTable {
     interfaces: Option<Vec<String>>,
     admin_ports: Option<Vec<Ports>>,
     state: Option<PathBuf>,
+    metrics: Option<Metrics>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -128,6 +130,7 @@ impl WatchTable {
         set(&mut watch.interfaces, self.interfaces);
         set(&mut watch.admin_ports, self.admin_ports.map(ports));
         set(&mut watch.state, self.state);
+        set(&mut watch.metrics, self.metrics.map(|metrics| metrics.0));
     }
 }
 
@@ -224,6 +227,21 @@ impl<'de> Deserialize<'de> for Ports {
             }
         }
         deserializer.deserialize_any(PortVisitor)
+    }
+}
+
+/// An address with its port, or nothing.
+#[derive(Debug)]
+struct Metrics(Option<SocketAddr>);
+
+impl<'de> Deserialize<'de> for Metrics {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        let problem = format!("`{text}` is no address; write 127.0.0.1:9717, or \"\" for none");
+        text.parse().map(|address| Self(Some(address))).map_err(|_| D::Error::custom(problem))
     }
 }
 

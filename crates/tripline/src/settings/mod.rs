@@ -4,6 +4,7 @@ mod file;
 mod hooks;
 mod locate;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -45,6 +46,8 @@ pub struct Watch {
     pub admin_ports: Vec<PortRange>,
     /// Folder of what outlives a restart.
     pub state: PathBuf,
+    /// Where metrics can be asked for; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Default for Watch {
@@ -53,6 +56,7 @@ impl Default for Watch {
             interfaces: Vec::new(),
             admin_ports: vec![PortRange { first: 22, last: 22 }],
             state: PathBuf::from("/var/lib/tripline"),
+            metrics: Some(SocketAddr::from(([127, 0, 0, 1], 9717))),
         }
     }
 }

@@ -101,11 +101,11 @@ pub struct Control {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Control {
-    /// Listens in a folder. Only the owner may ask.
+    /// Takes the place in a folder, and answers nobody yet. Only the owner may ask.
     ///
     /// # Errors
     /// Another sensor listens there, or the folder cannot be written.
-    pub fn listen(folder: &Path) -> io::Result<Self> {
+    pub fn bind(folder: &Path) -> io::Result<Bound> {
         let path = folder.join(SOCKET);
         if UnixStream::connect(&path).is_ok() {
             let message = format!("another tripline is running in {}", folder.display());
@@ -115,6 +115,26 @@ impl Control {
         let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        Ok(Bound { listener, path })
+    }
+
+    /// The next question, if there is one.
+    pub fn next(&self) -> Option<Question> {
+        self.questions.try_recv().ok()
+    }
+}
+
+/// A place that is taken.
+#[derive(Debug)]
+pub struct Bound {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Bound {
+    /// Answers from now on, in threads of its own.
+    pub fn serve(self) -> Control {
+        let Self { listener, path } = self;
         let (sender, questions) = channel();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -122,12 +142,7 @@ impl Control {
                 std::thread::spawn(move || serve(&stream, &sender));
             }
         });
-        Ok(Self { questions, path })
-    }
-
-    /// The next question, if there is one.
-    pub fn next(&self) -> Option<Question> {
-        self.questions.try_recv().ok()
+        Control { questions, path }
     }
 }
 

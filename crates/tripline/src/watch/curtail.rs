@@ -135,16 +135,21 @@ impl Curtailer {
         }
     }
 
-    /// Decides about an incident, and does what was decided.
-    pub fn consider(&mut self, incident: &Incident, now: Timestamp) {
+    /// Decides about an incident, and does what was decided; `true` if somebody is held off from now
+    /// on.
+    pub fn consider(&mut self, incident: &Incident, now: Timestamp) -> bool {
         let protected = |source| self.is_protected(source);
         match self.policy.decide(incident, &self.ledger, protected, now) {
-            Decision::Nothing => {}
+            Decision::Nothing => false,
             Decision::Refuse(why) => {
                 let told = refusal(incident, why.to_string(), now);
                 self.events.extend(told.map(Event::Curtailment));
+                false
             }
-            Decision::Curtail(curtailment) => self.put_in_force(curtailment, now),
+            Decision::Curtail(curtailment) => {
+                self.put_in_force(curtailment, now);
+                self.policy.mode == Mode::Enforce
+            }
         }
     }
 

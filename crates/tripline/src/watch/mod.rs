@@ -10,6 +10,7 @@
 //! (reading the socket table, comparing the kernel's sets) is done once in a while.
 
 pub mod clock;
+pub mod confine;
 pub mod control;
 pub mod curtail;
 pub mod host;
@@ -31,6 +32,7 @@ use tripline_core::event::{Event, Incident, Notice, SCHEMA_VERSION, ServiceEvent
 use tripline_packet::{Decoder, Duration, Packet, Timestamp};
 
 use crate::hooks::{self, HookSink};
+use crate::metrics::{self, Latencies};
 use crate::output::Sink;
 
 use tripline_store::Known;
@@ -84,6 +86,7 @@ pub struct Sensor {
     board: Board,
     status: Lists,
     reload: Option<Reload>,
+    latencies: Latencies,
     /// What is protected is this machine, whatever its addresses are.
     follows_home: bool,
 }
@@ -154,6 +157,7 @@ impl Sensor {
             board: Board::default(),
             status: Lists::default(),
             reload: None,
+            latencies: Latencies::default(),
             follows_home: false,
         }
     }
@@ -179,6 +183,11 @@ impl Sensor {
     /// Whether the addresses of this machine are what is protected, as they come and go.
     pub fn follow_own_addresses(&mut self, follows: bool) {
         self.follows_home = follows;
+    }
+
+    /// How long verdicts and curtailments take.
+    pub fn latencies(&self) -> &Latencies {
+        &self.latencies
     }
 
     /// How settings are read again when a signal asks for it.
@@ -387,7 +396,7 @@ impl Sensor {
         while let Some(event) = self.engine.poll() {
             self.keep_event(&event);
             if let Event::Incident(incident) = &event {
-                self.curtailer.consider(incident, self.clock.now());
+                self.decide(incident);
             }
             self.hand_over(event, sink)?;
         }
@@ -395,6 +404,17 @@ impl Sensor {
             self.tell(event, sink)?;
         }
         Ok(())
+    }
+
+    /// Decides what is done about an incident, and notes how long all of it took.
+    fn decide(&mut self, incident: &Incident) {
+        let now = self.clock.now();
+        if incident.update == 1 {
+            metrics::observe(&self.latencies.verdict, now.since(incident.verdict_at));
+        }
+        if self.curtailer.consider(incident, now) {
+            metrics::observe(&self.latencies.kernel, self.clock.now().since(now));
+        }
     }
 
     fn tell(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {

@@ -48,6 +48,7 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
     let differs = [
         ("`interfaces` under [watch]", old.watch.interfaces != new.watch.interfaces),
         ("`state` under [watch]", old.watch.state != new.watch.state),
+        ("`metrics` under [watch]", old.watch.metrics != new.watch.metrics),
         ("[limits]", old.detection.limits != new.detection.limits),
         ("[[hooks]]", old.hooks != new.hooks),
         // The right to change the firewall was given up.

@@ -18,6 +18,8 @@ pub(crate) fn trials() -> Vec<Test> {
         ("settings_are_read_again_whole_or_not_at_all", reload),
         ("a_new_address_is_protected_at_once", new_address),
         ("the_doctor_tells_what_would_be_done", doctor),
+        ("the_sensor_has_no_rights_left", rights),
+        ("metrics_count_what_happens", metrics),
         ("fifty_kills_leave_nothing_wrong", kills),
     ]
 }
@@ -212,8 +214,9 @@ fn new_address() -> Result<()> {
 
 fn doctor() -> Result<()> {
     let rig = Rig::new()?;
+    rig.write_settings("")?;
     let before = rig.tripline("doctor --width 200")?;
-    ensure!(before.success && before.out.contains("no sensor has ever run"), "{}", before.out);
+    ensure!(before.success && before.out.contains("no sensor has ever run"), "{before:?}");
     let mut sensor = rig.sensor("")?;
     sweep(&rig, "1-30")?;
     sensor.wait_for_step("would_curtail", V4.scanner)?;
@@ -229,5 +232,48 @@ fn doctor() -> Result<()> {
     ] {
         ensure!(after.success && after.out.contains(word), "no `{word}` in:\n{}", after.out);
     }
+    Ok(())
+}
+
+/// No thread of the sensor has a capability; only the helper keeps one.
+fn rights() -> Result<()> {
+    let rig = Rig::new()?;
+    let sensor = rig.sensor("--enforce")?;
+    let id = sensor.job.id();
+    for thread in std::fs::read_dir(format!("/proc/{id}/task"))? {
+        let status = std::fs::read_to_string(thread?.path().join("status"))?;
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            ensure!(status.contains(&format!("{set}:\t0000000000000000")), "{status}");
+        }
+        ensure!(status.contains("NoNewPrivs:\t1"), "{status}");
+    }
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+    let helper = children.split_whitespace().next().unwrap_or_default();
+    let status = std::fs::read_to_string(format!("/proc/{helper}/status"))?;
+    // CAP_NET_ADMIN is number 12.
+    ensure!(status.contains("CapPrm:\t0000000000001000"), "{status}");
+    Ok(())
+}
+
+fn metrics() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    sweep(&rig, "1-30")?;
+    sensor.wait("a curtailment", |event| event["from"] == "everything")?;
+    std::thread::sleep(2 * SECOND);
+    let text = rig.machine("server").run("curl -s http://127.0.0.1:9717/metrics")?.out;
+    for line in [
+        "tripline_interface_up{interface=\"eth0\"} 1",
+        "tripline_interface_drops_total{interface=\"eth0\"} 0",
+        "tripline_attempts_total{outcome=\"refused\"} 30",
+        "tripline_verdict_latency_seconds_count 1",
+        "tripline_curtailments 2",
+        "tripline_curtailments_in_kernel 2",
+    ] {
+        ensure!(text.contains(line), "no `{line}` in:\n{text}");
+    }
+    // From outside nobody gets an answer.
+    let outside = format!("curl -s -m 2 http://{}:9717/metrics", V4.server);
+    ensure!(!rig.machine("neighbour").try_run(&outside)?.success, "metrics for everybody");
     Ok(())
 }

@@ -194,6 +194,9 @@ const fn mask(len: u8) -> u128 {
 }
 
 /// Writes a single address without its length, for those who are told of an address.
+///
+/// # Errors
+/// The serializer's.
 pub fn short<S: Serializer>(prefix: &Prefix, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&prefix.short())
 }

@@ -95,11 +95,11 @@ fn full_disk() -> Result<()> {
         Ok(rig.tripline("incidents")?.out.contains(V4.scanner))
     })?;
     sensor.stop()?;
-    let _sensor = rig.sensor("--enforce")?;
+    let sensor = rig.sensor("--enforce")?;
     let list = rig.tripline("curtailed")?.out;
     ensure!(list.contains(V4.scanner), "forgotten over a restart:\n{list}");
     // A start without room is a start all the same.
-    drop(_sensor);
+    drop(sensor);
     shell(&fill)?;
     let mut sensor = rig.sensor("--enforce")?;
     rig.tripline(&format!("release {}", V4.scanner))?;

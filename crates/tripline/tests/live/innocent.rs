@@ -73,7 +73,7 @@ fn decoys(family: Family) -> Result<()> {
 fn idle() -> Result<()> {
     let rig = Rig::new()?;
     let zombie = concat!(env!("CARGO_MANIFEST_DIR"), "/../../xtask/lab/zombie.py");
-    let _zombie = rig.machine("neighbour").start(&format!("python3 {zombie} eth0"))?;
+    let _zombie = rig.machine("neighbour").start(&format!("/usr/bin/python3 {zombie} eth0"))?;
     let sensor = rig.sensor("--enforce")?;
     std::thread::sleep(3 * SECOND);
     let scan = rig

@@ -259,7 +259,7 @@ pub(crate) fn check_programs() -> Result<()> {
         ("hping3", "hping3"),
         ("nginx", "nginx-light"),
         ("curl", "curl"),
-        ("python3", "python3-scapy"),
+        ("/usr/bin/python3", "python3-scapy"),
         ("mount", "mount"),
     ] {
         let mut command = Command::new("sh");

@@ -239,6 +239,10 @@ pub struct WatchArgs {
     #[arg(long)]
     pub enforce: bool,
 
+    /// How much the sensor says about itself, on standard error
+    #[arg(long, value_name = "LEVEL", env = "TRIPLINE_LOG", value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+
     /// Which settings are in force.
     #[command(flatten)]
     pub settings: SettingsOptions,
@@ -250,6 +254,31 @@ pub struct WatchArgs {
     /// How it looks.
     #[command(flatten)]
     pub display: DisplayOptions,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogLevel {
+    /// What keeps the sensor from its work.
+    Error,
+    /// What makes its work worse.
+    Warn,
+    /// What it does.
+    Info,
+    /// What it is about.
+    Debug,
+}
+
+#[cfg(target_os = "linux")]
+impl From<LogLevel> for tracing::Level {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+        }
+    }
 }
 
 /// Options of `tripline incidents`.

@@ -21,6 +21,8 @@ pub mod explain;
 pub mod hooks;
 pub mod human;
 #[cfg(target_os = "linux")]
+pub mod log;
+#[cfg(target_os = "linux")]
 pub mod metrics;
 pub mod output;
 mod progress;

@@ -1,6 +1,6 @@
 //! `tripline watch`.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
@@ -18,11 +18,12 @@ use tripline_store::Store;
 use crate::cli::WatchArgs;
 use crate::data;
 use crate::hooks::{self, HookSink, Pacing};
+use crate::log;
 use crate::metrics::Endpoint;
 use crate::output::{JsonLines, Sink};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
-use crate::watch::confine::{confine, keep_only};
+use crate::watch::confine::{confine, keep_only, pass_on};
 use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
 use crate::watch::host::{self, Host};
@@ -34,6 +35,7 @@ use super::Exit;
 
 /// Watches until a signal ends it.
 pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
+    log::start(args.log_level.into());
     let settings = effective(args)?;
     let is_host = settings.watch.interfaces.is_empty();
     let interfaces = interfaces(&settings.watch.interfaces)?;
@@ -47,7 +49,9 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     // Threads have rights of their own, so those are given up before there is a second one.
     keep_only(&[])?;
     let hooks = start_hooks(&settings.hooks)?;
-    confine(&state)?;
+    if !confine(&state)? {
+        tracing::warn!("this kernel cannot confine the sensor to its folder (Landlock)");
+    }
 
     let mut sink: Box<dyn Sink> = if args.json {
         Box::new(JsonLines(io::stdout()))
@@ -56,7 +60,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     };
     let follows = is_host && args.settings.layers().resolve()?.detection.home.is_empty();
     let host = is_host.then(|| Host::open(&settings.watch.admin_ports)).transpose()?;
-    greet(args, &settings, &interfaces)?;
+    greet(&settings, &interfaces);
     let mut sensor = Sensor::new(live, engine(&settings)?, host, curtailer);
     let signals = signals()?;
     let now = sensor.now();
@@ -79,12 +83,12 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// Says on standard error what becomes of the memory.
+/// Says what becomes of the memory.
 fn tell_trouble(trouble: Option<&tripline_store::Error>) {
-    let _ = match trouble {
-        Some(error) => writeln!(io::stderr(), "warning: {error}; it is tried again"),
-        None => writeln!(io::stderr(), "what could not be written down is written now"),
-    };
+    match trouble {
+        Some(error) => tracing::error!("{error}; it is tried again"),
+        None => tracing::info!("what could not be written down is written now"),
+    }
 }
 
 /// Takes the address for metrics. Two sensors of one machine have only one between them, which is no
@@ -93,7 +97,7 @@ fn bind_metrics(address: SocketAddr) -> Option<Endpoint> {
     match Endpoint::bind(address) {
         Ok(endpoint) => Some(endpoint),
         Err(error) => {
-            let _ = writeln!(io::stderr(), "warning: no metrics at {address}: {error}");
+            tracing::warn!("no metrics at {address}: {error}");
             None
         }
     }
@@ -122,6 +126,8 @@ fn effective(args: &WatchArgs) -> Result<Settings> {
 /// Serves the verbs of the helper on standard input and output.
 pub(super) fn enforcer() -> Result<Exit> {
     keep_only(&[Capability::CAP_NET_ADMIN])?;
+    // For nft, which installs the tables.
+    pass_on(Capability::CAP_NET_ADMIN)?;
     helper::serve(io::stdin().lock(), io::stdout().lock())?;
     Ok(Exit::Fine)
 }
@@ -248,8 +254,8 @@ fn signals() -> Result<Signals> {
     Ok(signals)
 }
 
-/// Says on standard error what is watched, and what will be done.
-fn greet(args: &WatchArgs, settings: &Settings, interfaces: &[Interface]) -> Result<()> {
+/// Says what is watched, and what will be done.
+fn greet(settings: &Settings, interfaces: &[Interface]) {
     let names: Vec<&str> = interfaces.iter().map(|interface| &*interface.name).collect();
     let what = if settings.watch.interfaces.is_empty() { "this machine on " } else { "" };
     let home: Vec<String> = settings.detection.home.iter().map(ToString::to_string).collect();
@@ -260,8 +266,5 @@ fn greet(args: &WatchArgs, settings: &Settings, interfaces: &[Interface]) -> Res
         }
         Mode::Enforce => "sweepers are curtailed",
     };
-    let mut err = io::stderr().lock();
-    writeln!(err, "watching {what}{}; home {}; {mode}", names.join(", "), home.join(", "))?;
-    let _ = args;
-    Ok(())
+    tracing::info!("watching {what}{}; home {}; {mode}", names.join(", "), home.join(", "));
 }

@@ -29,6 +29,18 @@ pub fn keep_only(wanted: &[Capability]) -> Result<()> {
     caps::set(None, CapSet::Permitted, &kept).context(MEANS)
 }
 
+/// Hands a capability that the process has on to the programs that it starts, whoever runs it: root's
+/// programs get it in any case, those of others only so.
+///
+/// # Errors
+/// The process does not have it.
+pub fn pass_on(right: Capability) -> Result<()> {
+    for set in [CapSet::Inheritable, CapSet::Ambient] {
+        caps::raise(None, set, right).with_context(|| format!("cannot pass {right} on"))?;
+    }
+    Ok(())
+}
+
 /// Confines the calling thread, and all that it starts, to reading files and to writing into a
 /// folder. Kernels before 5.13 cannot, and those before 6.7 not all of it: what they can is done.
 /// Returns whether anything was.

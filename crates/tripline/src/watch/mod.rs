@@ -17,6 +17,7 @@ pub mod host;
 pub mod keeper;
 pub mod links;
 pub mod reload;
+pub mod service;
 pub mod status;
 
 use std::collections::VecDeque;
@@ -44,6 +45,7 @@ use host::Host;
 use keeper::Keeper;
 use links::Links;
 use reload::Reload;
+use service::Service;
 use status::{Board, Status};
 
 /// What the world outside asks of the run loop.
@@ -87,6 +89,7 @@ pub struct Sensor {
     status: Lists,
     reload: Option<Reload>,
     latencies: Latencies,
+    service: Service,
     /// What is protected is this machine, whatever its addresses are.
     follows_home: bool,
 }
@@ -158,6 +161,7 @@ impl Sensor {
             status: Lists::default(),
             reload: None,
             latencies: Latencies::default(),
+            service: Service::default(),
             follows_home: false,
         }
     }
@@ -233,6 +237,7 @@ impl Sensor {
             self.engine.handle_timeout(now);
             self.drain(sink)?;
         }
+        self.service.stopping();
         self.keep();
         let troubles = self.hooks.as_mut().map(HookSink::finish);
         self.tell_troubles(troubles, sink)
@@ -275,6 +280,7 @@ impl Sensor {
         let Some(reload) = &mut self.reload else {
             return Ok(());
         };
+        self.service.reloading();
         let now = self.clock.now();
         let event = match reload.read() {
             Ok(settings) => {
@@ -376,7 +382,7 @@ impl Sensor {
 
     /// Puts up how the sensor is doing.
     fn publish(&mut self, now: Timestamp) {
-        self.board.put(Status {
+        let status = Status {
             started: self.started,
             now,
             mode: self.curtailer.mode(),
@@ -388,7 +394,9 @@ impl Sensor {
             services: self.status.services.clone(),
             curtailed: control::in_force(&self.curtailer, now),
             notices: self.status.notices.clone(),
-        });
+        };
+        self.service.turn(&status);
+        self.board.put(status);
     }
 
     /// Hands over what there is to tell.

@@ -1,7 +1,7 @@
 //! What happens in a year: kills, a second start, a foreign hand in the firewall, a full disk, a
 //! cable that is pulled.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 
 use crate::Test;
@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Test> {
         ("the_doctor_tells_what_would_be_done", doctor),
         ("the_sensor_has_no_rights_left", rights),
         ("metrics_count_what_happens", metrics),
+        ("a_service_without_root_does_it_all", service),
         ("fifty_kills_leave_nothing_wrong", kills),
     ]
 }
@@ -275,5 +276,47 @@ fn metrics() -> Result<()> {
     // From outside nobody gets an answer.
     let outside = format!("curl -s -m 2 http://{}:9717/metrics", V4.server);
     ensure!(!rig.machine("neighbour").try_run(&outside)?.success, "metrics for everybody");
+    Ok(())
+}
+
+/// As the service manager runs it: an ordinary user with two capabilities, who is told when it is
+/// ready, that it lives, and when it ends.
+fn service() -> Result<()> {
+    let rig = Rig::new()?;
+    rig.write_settings("")?;
+    let shell = |line: &str| std::process::Command::new("sh").args(["-c", line]).status();
+    let (folder, state) = (rig.folder.path().display(), rig.state());
+    shell(&format!("mkdir {0} && chown 65534 {0} && chmod 755 {folder}", state.display()))?;
+    let path = rig.folder.path().join("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path)?;
+    shell(&format!("chmod 777 {}", path.display()))?;
+    manager.set_read_timeout(Some(10 * SECOND))?;
+    let told = |wanted: &str| -> Result<()> {
+        let mut buffer = [0; 512];
+        loop {
+            let length = manager.recv(&mut buffer).with_context(|| format!("no {wanted}"))?;
+            if String::from_utf8_lossy(&buffer[..length]).contains(wanted) {
+                return Ok(());
+            }
+        }
+    };
+    let rights = "+net_raw,+net_admin";
+    let job = rig.machine("server").start(&format!(
+        "env NOTIFY_SOCKET={} setpriv --reuid=65534 --clear-groups --inh-caps={rights} \
+         --ambient-caps={rights} --bounding-set=-all,{rights} --no-new-privs {} watch --enforce --json \
+         --settings {folder}/tripline.toml",
+        path.display(),
+        env!("CARGO_BIN_EXE_tripline"),
+    ))?;
+    told("READY=1").with_context(|| job.said())?;
+    told("WATCHDOG=1")?;
+    sweep(&rig, "1-30")?;
+    rig.eventually("the scanner is cut off", 5 * SECOND, |rig| rig.is_dropped(V4.scanner))
+        .with_context(|| job.said())?;
+    job.signal(Signal::SIGHUP)?;
+    told("RELOADING=1")?;
+    told("READY=1")?;
+    job.signal(Signal::SIGTERM)?;
+    told("STOPPING=1").with_context(|| job.said())?;
     Ok(())
 }

@@ -243,9 +243,13 @@ impl<'a, S: FrameSource> Intake<'a, S> {
 
     /// What was not read, by reason.
     fn unread(&self) -> Vec<NamedCount> {
-        let malformed = self.decoder.malformed();
-        let malformed = malformed.map(|(kind, count)| (kind.name(), count));
-        let counts = malformed.chain(self.decoder.skipped());
-        counts.map(|(name, count)| NamedCount { name: name.to_owned(), count }).collect()
+        unread(&self.decoder)
     }
+}
+
+/// What a decoder did not read, by reason.
+pub fn unread(decoder: &Decoder) -> Vec<NamedCount> {
+    let malformed = decoder.malformed().map(|(kind, count)| (kind.name(), count));
+    let counts = malformed.chain(decoder.skipped());
+    counts.map(|(name, count)| NamedCount { name: name.to_owned(), count }).collect()
 }

@@ -374,11 +374,11 @@ impl Curtailer {
         }
         self.told_journal = Some(now);
         let message = format!("who is curtailed cannot be written down: {error}");
-        self.events.push(super::notice("store_trouble", Some(now), message));
+        self.events.push(super::telling::notice("store_trouble", Some(now), message));
     }
 
     fn tell_trouble(&mut self, error: &io::Error, now: Timestamp) {
-        self.events.push(super::notice(
+        self.events.push(super::telling::notice(
             "curtailment_trouble",
             Some(now),
             format!("the kernel's tables cannot be compared with what is in force: {error}"),

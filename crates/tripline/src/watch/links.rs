@@ -6,8 +6,8 @@ use tripline_capture::live::{Interface, Live, Ring, Statistics};
 use tripline_core::event::Event;
 use tripline_packet::{Duration, Timestamp};
 
-use super::notice;
 use super::status::InterfaceStatus;
+use super::telling::notice;
 
 /// See the module documentation.
 #[derive(Debug)]

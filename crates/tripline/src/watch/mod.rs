@@ -9,6 +9,7 @@
 //! One thread does all of it, so nothing needs a lock. What takes longer than a few microseconds
 //! (reading the socket table, comparing the kernel's sets) is done once in a while.
 
+mod chores;
 pub mod clock;
 pub mod confine;
 pub mod control;
@@ -19,9 +20,8 @@ pub mod links;
 pub mod reload;
 pub mod service;
 pub mod status;
+mod telling;
 
-use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -29,16 +29,15 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use tripline_capture::live::{Live, Next};
 use tripline_core::Engine;
-use tripline_core::event::{Event, Incident, Notice, SCHEMA_VERSION, ServiceEvent};
 use tripline_packet::{Decoder, Duration, Packet, Timestamp};
 
-use crate::hooks::{self, HookSink};
-use crate::metrics::{self, Latencies};
+use crate::hooks::HookSink;
+use crate::metrics::Latencies;
 use crate::output::Sink;
 
 use tripline_store::Known;
 
-use clock::{Clock, Jump};
+use clock::Clock;
 use control::Control;
 use curtail::Curtailer;
 use host::Host;
@@ -46,7 +45,7 @@ use keeper::Keeper;
 use links::Links;
 use reload::Reload;
 use service::Service;
-use status::{Board, Status};
+use status::{Board, Lists};
 
 /// What the world outside asks of the run loop.
 #[derive(Clone, Debug, Default)]
@@ -94,41 +93,6 @@ pub struct Sensor {
     follows_home: bool,
 }
 
-/// What the status has of what was told.
-#[derive(Debug, Default)]
-struct Lists {
-    incidents: VecDeque<Incident>,
-    notices: VecDeque<Notice>,
-    services: Vec<ServiceEvent>,
-}
-
-impl Lists {
-    fn note(&mut self, event: &Event) {
-        match event {
-            Event::Incident(new) => {
-                let same = |old: &Incident| old.id == new.id;
-                status::latest(&mut self.incidents, Incident::clone(new), SHOWN_INCIDENTS, same);
-            }
-            Event::Notice(new) => {
-                status::latest(&mut self.notices, new.clone(), SHOWN_NOTICES, |_| false);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Incidents, notices, services and suspects in the status.
-const SHOWN_INCIDENTS: usize = 100;
-const SHOWN_NOTICES: usize = 50;
-const SHOWN_SERVICES: usize = 1_000;
-const SHOWN_SUSPECTS: usize = 50;
-
-/// How often the inventory is kept.
-const KEEPING: Duration = Duration::from_secs(60);
-/// How often the sensor looks at what changes slowly: who listens, who is protected, what was lost.
-const LOOK: Duration = Duration::from_secs(1);
-/// How often the kernel's sets are compared with what is in force.
-const COMPARISON: Duration = Duration::from_secs(2);
 /// A ring hands a block over this long after its first frame at the latest, and a bit more; timers
 /// run behind the wall's time by so much, or they would run before frames that came before them.
 const BEHIND: Duration = Duration::from_millis(50);
@@ -243,15 +207,6 @@ impl Sensor {
         self.tell_troubles(troubles, sink)
     }
 
-    /// Keeps the inventory.
-    fn keep(&mut self) {
-        let services = self.engine.services();
-        self.status.services = services.iter().take(SHOWN_SERVICES).cloned().collect();
-        if let Some(keeper) = &mut self.keeper {
-            keeper.services(services);
-        }
-    }
-
     /// Handles what is there, or waits a little for it.
     fn frames(&mut self, packet: &mut Packet) -> Result<()> {
         for _ in 0..FRAMES_PER_LOOK {
@@ -274,194 +229,4 @@ impl Sensor {
         let until_due = due.map_or(PATIENCE, |due| (due + BEHIND).since(self.clock.now()));
         until_due.min(PATIENCE)
     }
-
-    /// Reads the settings again.
-    fn reconfigure(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        let Some(reload) = &mut self.reload else {
-            return Ok(());
-        };
-        self.service.reloading();
-        let now = self.clock.now();
-        let event = match reload.read() {
-            Ok(settings) => {
-                self.engine.reconfigure(settings.detection.clone());
-                self.curtailer.reconfigure(settings, now);
-                if let Some(host) = &mut self.host {
-                    host.set_admin_ports(&settings.watch.admin_ports);
-                }
-                notice("settings_read", Some(now), "the settings were read again".to_owned())
-            }
-            Err(error) => {
-                let message = format!("the settings are as they were: {error:#}");
-                notice("settings_refused", Some(now), message)
-            }
-        };
-        self.tell(event, sink)
-    }
-
-    /// Answers what was asked on the control socket.
-    fn answer(&mut self) {
-        while let Some(question) = self.control.as_ref().and_then(Control::next) {
-            let now = self.clock.now();
-            let (request, who) = (&question.request, &question.who);
-            let answer = control::answer(request, who, &mut self.curtailer, &self.board, now);
-            question.reply(answer);
-        }
-    }
-
-    /// Looks at what changes slowly.
-    fn look(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        let moment = Instant::now();
-        if moment < self.next_look {
-            return Ok(());
-        }
-        self.next_look = moment + LOOK;
-        if let Some(jump) = self.clock.check() {
-            self.tell(jumped(jump, self.clock.now()), sink)?;
-        }
-        let now = self.clock.now();
-        if let Err(error) = self.look_at_host(now) {
-            let message = format!("the kernel does not tell what this machine offers: {error}");
-            self.tell(notice("host_unknown", Some(now), message), sink)?;
-        }
-        self.look_at_links(now, sink)?;
-        let troubles = self.hooks.as_mut().map(HookSink::take_troubles);
-        self.tell_troubles(troubles, sink)?;
-        self.curtailer.expire(now);
-        if moment >= self.next_keeping {
-            self.next_keeping = moment + KEEPING;
-            self.keep();
-        }
-        if moment >= self.next_comparison {
-            self.next_comparison = moment + COMPARISON;
-            self.curtailer.reconcile(now);
-        }
-        self.publish(now);
-        Ok(())
-    }
-
-    /// Tells what went wrong with hooks; to everybody but hooks, which see to that themselves.
-    fn tell_troubles(&mut self, troubles: Option<Vec<String>>, sink: &mut dyn Sink) -> Result<()> {
-        let now = self.clock.now();
-        let notices = troubles.into_iter().flatten();
-        let mut notices = notices.map(|message| notice(hooks::TROUBLE, Some(now), message));
-        notices.try_for_each(|notice| self.tell(notice, sink))
-    }
-
-    fn look_at_host(&mut self, now: Timestamp) -> io::Result<()> {
-        let Some(host) = &mut self.host else {
-            return Ok(());
-        };
-        let listening = host.listening()?;
-        if self.follows_home
-            && let Some(home) = host.new_home()?
-        {
-            self.engine.set_home(home);
-        }
-        self.curtailer.set_offered(&listening);
-        self.engine.set_listening(listening);
-        self.curtailer.set_protected(host.protected()?, host::links()?, now);
-        Ok(())
-    }
-
-    /// Tells of frames that were lost, and of interfaces that come and go.
-    fn look_at_links(&mut self, now: Timestamp, sink: &mut dyn Sink) -> Result<()> {
-        let look = match self.links.look(now, LOOK) {
-            Ok(look) => look,
-            Err(error) => {
-                let message = format!("the kernel does not tell of its interfaces: {error}");
-                return self.tell(notice("interface_trouble", Some(now), message), sink);
-            }
-        };
-        if look.lossy {
-            self.engine.frames_lost();
-        }
-        self.counts.drops = self.links.drops();
-        look.events.into_iter().try_for_each(|event| self.tell(event, sink))
-    }
-
-    /// Puts up how the sensor is doing.
-    fn publish(&mut self, now: Timestamp) {
-        let status = Status {
-            started: self.started,
-            now,
-            mode: self.curtailer.mode(),
-            interfaces: self.links.status(),
-            events: self.counts.events,
-            not_kept: self.keeper.as_ref().map_or(0, Keeper::lost),
-            engine: self.engine.status(SHOWN_SUSPECTS),
-            incidents: self.status.incidents.clone(),
-            services: self.status.services.clone(),
-            curtailed: control::in_force(&self.curtailer, now),
-            notices: self.status.notices.clone(),
-        };
-        self.service.turn(&status);
-        self.board.put(status);
-    }
-
-    /// Hands over what there is to tell.
-    fn drain(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        while let Some(event) = self.engine.poll() {
-            self.keep_event(&event);
-            if let Event::Incident(incident) = &event {
-                self.decide(incident);
-            }
-            self.hand_over(event, sink)?;
-        }
-        for event in self.curtailer.take_events() {
-            self.tell(event, sink)?;
-        }
-        Ok(())
-    }
-
-    /// Decides what is done about an incident, and notes how long all of it took.
-    fn decide(&mut self, incident: &Incident) {
-        let now = self.clock.now();
-        if incident.update == 1 {
-            metrics::observe(&self.latencies.verdict, now.since(incident.verdict_at));
-        }
-        if self.curtailer.consider(incident, now) {
-            metrics::observe(&self.latencies.kernel, self.clock.now().since(now));
-        }
-    }
-
-    fn tell(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {
-        self.keep_event(&event);
-        self.hand_over(event, sink)
-    }
-
-    /// Remembers what is about to be told.
-    fn keep_event(&mut self, event: &Event) {
-        if let Some(keeper) = &mut self.keeper {
-            keeper.event(event);
-        }
-    }
-
-    fn hand_over(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {
-        self.counts.events += 1;
-        self.status.note(&event);
-        if let Some(hooks) = &mut self.hooks {
-            hooks.event(&event);
-        }
-        sink.event(event).context("cannot write an event")
-    }
-}
-
-pub(crate) fn notice(name: &str, time: Option<Timestamp>, message: String) -> Event {
-    Event::Notice(Notice { schema: SCHEMA_VERSION, name: name.to_owned(), time, message })
-}
-
-fn jumped(jump: Jump, now: Timestamp) -> Event {
-    let message = match jump {
-        Jump::Forward(by) => format!(
-            "the clock of this machine was set forward by {:.1} s; timers of that time have run",
-            by.as_secs_f64()
-        ),
-        Jump::Backward(by) => format!(
-            "the clock of this machine was set back by {:.1} s; times of events go on as before \
-             until tripline is started anew",
-            by.as_secs_f64()
-        ),
-    };
-    notice("clock_set", Some(now), message)
 }

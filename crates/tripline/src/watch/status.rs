@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
-use tripline_core::event::{Incident, Notice, ServiceEvent};
+use tripline_core::event::{Event, Incident, Notice, ServiceEvent};
 use tripline_packet::Timestamp;
 use tripline_respond::Mode;
 
@@ -71,8 +71,37 @@ impl Board {
     }
 }
 
+/// Incidents, notices, services and suspects in a status.
+const SHOWN_INCIDENTS: usize = 100;
+const SHOWN_NOTICES: usize = 50;
+pub(super) const SHOWN_SERVICES: usize = 1_000;
+pub(super) const SHOWN_SUSPECTS: usize = 50;
+
+/// What a status has of what was told.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    pub(super) incidents: VecDeque<Incident>,
+    pub(super) notices: VecDeque<Notice>,
+    pub(super) services: Vec<ServiceEvent>,
+}
+
+impl Lists {
+    pub(super) fn note(&mut self, event: &Event) {
+        match event {
+            Event::Incident(new) => {
+                let same = |old: &Incident| old.id == new.id;
+                latest(&mut self.incidents, Incident::clone(new), SHOWN_INCIDENTS, same);
+            }
+            Event::Notice(new) => {
+                latest(&mut self.notices, new.clone(), SHOWN_NOTICES, |_| false);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Adds to the front, or puts in the place of the one that is the same, and keeps so many.
-pub(super) fn latest<T>(list: &mut VecDeque<T>, new: T, most: usize, same: impl Fn(&T) -> bool) {
+fn latest<T>(list: &mut VecDeque<T>, new: T, most: usize, same: impl Fn(&T) -> bool) {
     list.retain(|one| !same(one));
     list.push_front(new);
     list.truncate(most);

@@ -251,6 +251,10 @@ pub struct WatchArgs {
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 
+    /// Write events as lines of text, even to a terminal, where a live view is shown otherwise
+    #[arg(long, help_heading = "Output", conflicts_with = "json")]
+    pub plain: bool,
+
     /// How it looks.
     #[command(flatten)]
     pub display: DisplayOptions,

@@ -4,7 +4,9 @@
 //! it understands (sd-daemon(3)), and without a time, which the journal has of its own.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::os::linux::fs::MetadataExt as _;
+use std::sync::{Mutex, PoisonError};
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::FmtContext;
@@ -14,16 +16,48 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::term;
 use crate::watch::clock::Clock;
 
-/// Starts logging of this level and graver ones. Once; later calls change nothing.
-pub fn start(level: Level) {
+/// What is held back until [`flush`].
+static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
+
+/// Bytes that are held back at most.
+const MOST_HELD: usize = 1 << 16;
+
+/// Starts logging of this level and graver ones. Once; later calls change nothing. With `held` it is
+/// held back until [`flush`], because somebody else has the terminal.
+pub fn start(level: Level, held: bool) {
+    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = held.then(Vec::new);
     let form = if is_journal() { Form::Journal } else { Form::Person };
     // Somebody who uses this as a library may have a subscriber already.
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Output)
         .with_ansi(false)
         .event_format(form)
         .try_init();
+}
+
+/// Writes what was held back, and holds nothing back any more.
+pub fn flush() {
+    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
+    // There is nobody to be told.
+    let _ = io::stderr().write_all(&held.unwrap_or_default());
+}
+
+struct Output;
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match HELD.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(held) if held.len() < MOST_HELD => held.extend_from_slice(bytes),
+            Some(_) => {}
+            None => io::stderr().write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether standard error is the journal (systemd.exec(5), `$JOURNAL_STREAM`).

@@ -1,10 +1,10 @@
 //! `tripline watch`.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use caps::{CapSet, Capability};
@@ -20,9 +20,10 @@ use crate::data;
 use crate::hooks::{self, HookSink, Pacing};
 use crate::log;
 use crate::metrics::Endpoint;
-use crate::output::{JsonLines, Sink};
+use crate::output::{JsonLines, Nowhere, Sink};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
+use crate::view::View;
 use crate::watch::confine::{confine, keep_only, pass_on};
 use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
@@ -35,7 +36,8 @@ use super::Exit;
 
 /// Watches until a signal ends it.
 pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
-    log::start(args.log_level.into());
+    let output = Output::of(args);
+    log::start(args.log_level.into(), output == Output::View);
     let settings = effective(args)?;
     let is_host = settings.watch.interfaces.is_empty();
     let interfaces = interfaces(&settings.watch.interfaces)?;
@@ -53,10 +55,10 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         tracing::warn!("this kernel cannot confine the sensor to its folder (Landlock)");
     }
 
-    let mut sink: Box<dyn Sink> = if args.json {
-        Box::new(JsonLines(io::stdout()))
-    } else {
-        Box::new(Stream::new(io::stdout(), args.display.terminal()))
+    let mut sink: Box<dyn Sink> = match output {
+        Output::Json => Box::new(JsonLines(io::stdout())),
+        Output::Lines => Box::new(Stream::new(io::stdout(), args.display.terminal())),
+        Output::View => Box::new(Nowhere),
     };
     let follows = is_host && args.settings.layers().resolve()?.detection.home.is_empty();
     let host = is_host.then(|| Host::open(&settings.watch.admin_ports)).transpose()?;
@@ -79,8 +81,37 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     if let Some(hooks) = hooks {
         sensor.tell_hooks(hooks);
     }
-    sensor.run(&signals, sink.as_mut())?;
+    let view = (output == Output::View)
+        .then(|| View::start(sensor.board(), args.display.terminal(), Arc::clone(&signals.stop)))
+        .transpose()
+        .context("cannot show the live view")?;
+    let result = sensor.run(&signals, sink.as_mut());
+    signals.stop.store(true, Ordering::Relaxed);
+    let shown = view.map_or(Ok(()), View::end);
+    // What was said meanwhile would have torn the picture.
+    log::flush();
+    result?;
+    shown.context("cannot show the live view; --plain writes lines instead")?;
     Ok(Exit::Fine)
+}
+
+/// How people, or programs, are shown what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output {
+    Json,
+    Lines,
+    View,
+}
+
+impl Output {
+    fn of(args: &WatchArgs) -> Self {
+        let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        match (args.json, args.plain || !is_terminal) {
+            (true, _) => Self::Json,
+            (_, true) => Self::Lines,
+            _ => Self::View,
+        }
+    }
 }
 
 /// Says what becomes of the memory.

@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Test> {
         ("the_sensor_has_no_rights_left", rights),
         ("metrics_count_what_happens", metrics),
         ("a_service_without_root_does_it_all", service),
+        ("the_live_view_takes_the_terminal_and_gives_it_back", view),
         ("fifty_kills_leave_nothing_wrong", kills),
     ]
 }
@@ -318,5 +319,22 @@ fn service() -> Result<()> {
     told("READY=1")?;
     job.signal(Signal::SIGTERM)?;
     told("STOPPING=1").with_context(|| job.said())?;
+    Ok(())
+}
+
+fn view() -> Result<()> {
+    let rig = Rig::new()?;
+    rig.write_settings("")?;
+    let program = env!("CARGO_BIN_EXE_tripline");
+    let settings = rig.folder.path().join("tripline.toml");
+    let watch = format!("{program} watch --settings {}", settings.display());
+    // script(1) gives it a terminal; the keys come a while later.
+    let line = format!(
+        "(sleep 3; printf 3; sleep 1; printf q; sleep 1) | TERM=xterm script -qec '{watch}' /dev/null"
+    );
+    let output = rig.machine("server").run(&line)?;
+    for word in ["Incidents", "observe", "eth0", "\u{1b}[?1049h", "\u{1b}[?1049l", "watching"] {
+        ensure!(output.out.contains(word), "no {word:?} in {:?}", output.out);
+    }
     Ok(())
 }

@@ -330,7 +330,7 @@ fn view() -> Result<()> {
     let watch = format!("{program} watch --settings {}", settings.display());
     // script(1) gives it a terminal; the keys come a while later.
     let line = format!(
-        "(sleep 3; printf 3; sleep 1; printf q; sleep 1) | TERM=xterm script -qec '{watch}' /dev/null"
+        "(sleep 3; printf 3; sleep 1; printf q; sleep 1) | TERM=xterm script -qec 'stty rows 24 cols 80; exec {watch}' /dev/null"
     );
     let output = rig.machine("server").run(&line)?;
     for word in ["Incidents", "observe", "eth0", "\u{1b}[?1049h", "\u{1b}[?1049l", "watching"] {

@@ -239,6 +239,10 @@ pub struct WatchArgs {
     #[arg(long)]
     pub enforce: bool,
 
+    /// Keep captures of what incidents touch, in the folder `record` of the sensor's own
+    #[arg(long)]
+    pub record: bool,
+
     /// How much the sensor says about itself, on standard error
     #[arg(long, value_name = "LEVEL", env = "TRIPLINE_LOG", value_enum, default_value_t = LogLevel::Info)]
     pub log_level: LogLevel,

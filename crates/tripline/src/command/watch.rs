@@ -21,6 +21,7 @@ use crate::hooks::{self, HookSink, Pacing};
 use crate::log;
 use crate::metrics::Endpoint;
 use crate::output::{JsonLines, Nowhere, Sink};
+use crate::record::{self, Recorder};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
 use crate::view::View;
@@ -70,6 +71,12 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let known = store.services()?;
     sensor.curtailer().start(store, now)?;
     sensor.remember(known, Keeper::start(Store::open(&state)?, tell_trouble));
+    if settings.watch.record {
+        let folder = state.join(record::FOLDER);
+        let recorder = Recorder::start(&folder, settings.watch.record_size)
+            .with_context(|| format!("cannot record in {}", folder.display()))?;
+        sensor.record(recorder);
+    }
     sensor.listen(control.serve());
     if let Some(metrics) = metrics {
         let answering = metrics.serve(sensor.board(), sensor.latencies());
@@ -144,6 +151,7 @@ fn effective(args: &WatchArgs) -> Result<Settings> {
     if args.enforce {
         settings.curtail.mode = Mode::Enforce;
     }
+    settings.watch.record |= args.record;
     if settings.detection.home.is_empty() {
         // Of a span port one can only say that what is private is likely to be ours.
         settings.detection.home = match settings.watch.interfaces.as_slice() {

@@ -45,6 +45,8 @@ struct WatchTable {
     interfaces: Option<Vec<String>>,
     admin_ports: Option<Vec<Ports>>,
     state: Option<PathBuf>,
+    record: Option<bool>,
+    record_size: Option<Bytes>,
     metrics: Option<Metrics>,
 }
 
@@ -130,6 +132,8 @@ impl WatchTable {
         set(&mut watch.interfaces, self.interfaces);
         set(&mut watch.admin_ports, self.admin_ports.map(ports));
         set(&mut watch.state, self.state);
+        set(&mut watch.record, self.record);
+        set(&mut watch.record_size, self.record_size.map(|size| size.0));
         set(&mut watch.metrics, self.metrics.map(|metrics| metrics.0));
     }
 }
@@ -228,6 +232,34 @@ impl<'de> Deserialize<'de> for Ports {
         }
         deserializer.deserialize_any(PortVisitor)
     }
+}
+
+/// An amount of bytes, written like `256MB`.
+#[derive(Debug)]
+struct Bytes(u64);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_bytes(&text).map(Self).ok_or_else(|| {
+            let problem = "is no amount of bytes; write 16MB, 256MB or 4GB, 1MB at least";
+            D::Error::custom(format!("`{text}` {problem}"))
+        })
+    }
+}
+
+/// Reads `16MB`, `4GB`; a megabyte at least, and no more than a million of them.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let unit_at = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let megabytes = match unit.trim_start() {
+        "MB" => 1,
+        "GB" => 1 << 10,
+        _ => return None,
+    };
+    let megabytes = number.parse::<u64>().ok()?.checked_mul(megabytes)?;
+    (1..=1_000_000).contains(&megabytes).then(|| megabytes << 20)
 }
 
 /// An address with its port, or nothing.
@@ -347,6 +379,16 @@ impl<'de> Deserialize<'de> for Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts() {
+        for (text, bytes) in [("1MB", 1 << 20), ("256 MB", 256 << 20), ("4GB", 4 << 30)] {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MB", "0MB", "5", "5kB", "-5MB", "99999999999999999999GB", "9999999GB"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn spans() {

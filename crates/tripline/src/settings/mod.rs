@@ -46,6 +46,10 @@ pub struct Watch {
     pub admin_ports: Vec<PortRange>,
     /// Folder of what outlives a restart.
     pub state: PathBuf,
+    /// Whether captures of what incidents touched are kept, and how many bytes of them at most.
+    pub record: bool,
+    /// See `record`.
+    pub record_size: u64,
     /// Where metrics can be asked for; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
 }
@@ -56,6 +60,8 @@ impl Default for Watch {
             interfaces: Vec::new(),
             admin_ports: vec![PortRange { first: 22, last: 22 }],
             state: PathBuf::from("/var/lib/tripline"),
+            record: false,
+            record_size: 256 << 20,
             metrics: Some(SocketAddr::from(([127, 0, 0, 1], 9717))),
         }
     }

@@ -15,6 +15,7 @@ use super::telling::notice;
 use super::{Sensor, host};
 use crate::hooks::HookSink;
 use crate::output::Sink;
+use crate::record::Recorder;
 use crate::run::unread;
 
 /// How often the inventory is kept.
@@ -43,6 +44,9 @@ impl Sensor {
         self.look_at_links(now, sink)?;
         let troubles = self.hooks.as_mut().map(HookSink::take_troubles);
         self.tell_troubles(troubles, sink)?;
+        if let Some(trouble) = self.recorder.as_mut().and_then(Recorder::trouble) {
+            self.tell(notice("record_trouble", Some(now), trouble), sink)?;
+        }
         self.curtailer.expire(now);
         if moment >= self.next_keeping {
             self.next_keeping = moment + KEEPING;
@@ -67,6 +71,7 @@ impl Sensor {
             self.engine.set_home(home);
         }
         self.curtailer.set_offered(&listening);
+        self.listening = listening.services.iter().copied().collect();
         self.engine.set_listening(listening);
         self.curtailer.set_protected(host.protected()?, host::links()?, now);
         Ok(())

@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Test> {
         ("metrics_count_what_happens", metrics),
         ("a_service_without_root_does_it_all", service),
         ("the_live_view_takes_the_terminal_and_gives_it_back", view),
+        ("what_is_recorded_tells_the_same", record),
         ("fifty_kills_leave_nothing_wrong", kills),
     ]
 }
@@ -336,5 +337,37 @@ fn view() -> Result<()> {
     for word in ["Incidents", "observe", "eth0", "\u{1b}[?1049h", "\u{1b}[?1049l", "watching"] {
         ensure!(output.out.contains(word), "no {word:?} in {:?}", output.out);
     }
+    Ok(())
+}
+
+/// A capture that was kept, read with the settings beside it, tells what was told live.
+fn record() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--record")?;
+    ensure!(rig.gets_page("neighbour", V4.server)?, "no page");
+    sweep(&rig, "1-30")?;
+    sensor.wait("a proven address", |event| event["proof"]["level"] == "proven")?;
+    std::thread::sleep(SECOND);
+    let live = sensor.stop()?;
+    let live = live.iter().rfind(|event| event["kind"] == "incident").cloned().unwrap_or_default();
+    let folder = rig.state().join("record");
+    let entries: Vec<_> = std::fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
+    let capture = entries.iter().map(std::fs::DirEntry::path);
+    let capture =
+        capture.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "pcap"));
+    let capture = capture.with_context(|| format!("no capture in {entries:?}"))?;
+    let read = rig.machine("server").run(&format!(
+        "{} read --json --settings {} {}",
+        env!("CARGO_BIN_EXE_tripline"),
+        capture.with_extension("toml").display(),
+        capture.display()
+    ))?;
+    let events = read.out.lines().map(serde_json::from_str::<serde_json::Value>);
+    let events = events.collect::<Result<Vec<_>, _>>()?;
+    let again = events.iter().find(|event| event["kind"] == "incident").context("no incident")?;
+    for key in ["id", "verdict", "sources", "shape", "techniques", "found", "proof", "first"] {
+        ensure!(again[key] == live[key], "{key}: {} live, {} read", live[key], again[key]);
+    }
+    ensure!(!read.out.contains(V4.neighbour), "a neighbour was recorded");
     Ok(())
 }

@@ -24,7 +24,7 @@ const PARTS: u64 = 16;
 #[derive(Debug)]
 pub(super) enum Order {
     Frames(Frames),
-    Settings(Sidecar),
+    Settings(Box<Sidecar>),
 }
 
 /// What was written in the end.
@@ -132,7 +132,7 @@ impl Writer {
             let result = match order {
                 Order::Frames(frames) => self.frames(&frames, &mut known),
                 Order::Settings(sidecar) => {
-                    known = Some(sidecar);
+                    known = Some(*sidecar);
                     Ok(())
                 }
             };

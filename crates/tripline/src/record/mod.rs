@@ -91,7 +91,7 @@ impl Recorder {
                 self.sources.insert(source, now);
             }
         }
-        self.files.order(Order::Settings(sidecar::text(incident, settings, offered)));
+        self.files.order(Order::Settings(Box::new(sidecar::of(incident, settings, offered))));
         if !frames.is_empty() {
             self.files.order(Order::Frames(frames));
         }

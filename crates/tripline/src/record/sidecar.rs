@@ -20,7 +20,7 @@ pub(super) struct Sidecar {
 }
 
 /// Of the hosts that an incident touched.
-pub(super) fn text(incident: &Incident, settings: &Settings, offered: &[Service]) -> Sidecar {
+pub(super) fn of(incident: &Incident, settings: &Settings, offered: &[Service]) -> Sidecar {
     let touched: BTreeSet<Addr> = incident.touches.iter().map(|touch| touch.service.host).collect();
     let mut found = Offered::new();
     for service in offered.iter().filter(|service| touched.contains(&service.host)) {

@@ -259,7 +259,7 @@ fn parse_bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     let megabytes = number.parse::<u64>().ok()?.checked_mul(megabytes)?;
-    (1..=1_000_000).contains(&megabytes).then(|| megabytes << 20)
+    (1..=1_000_000).contains(&megabytes).then_some(megabytes << 20)
 }
 
 /// An address with its port, or nothing.

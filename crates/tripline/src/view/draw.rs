@@ -112,7 +112,7 @@ fn draw_tabs(frame: &mut Frame<'_>, app: &App, area: Rect) {
             if is_here { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
         Span::styled(text, style)
     });
-    frame.render_widget(Paragraph::new(Line::from_iter(spans)), area);
+    frame.render_widget(Paragraph::new(spans.collect::<Line<'_>>()), area);
 }
 
 fn count(app: &App, tab: Tab) -> String {

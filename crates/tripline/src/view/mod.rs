@@ -1,5 +1,5 @@
 //! The live view of a running sensor: what happened, who is under suspicion, what is offered, who is
-//! held off. It shows the sensor's [`Status`], and changes nothing.
+//! held off. It shows the sensor's [`crate::watch::status::Status`], and changes nothing.
 //!
 //! ```text
 //! Sensor ──Status──▶ Board ──▶ view (a thread of its own) ──▶ terminal

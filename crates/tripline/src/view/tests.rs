@@ -22,8 +22,8 @@ const OPTIONS: Terminal = Terminal { color: false, unicode: true, width: 80 };
 fn status() -> Status {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/follow-up-ssh/input.pcap");
     let mut reader = tripline_capture::CaptureFile::open(std::path::Path::new(path)).unwrap();
-    let mut settings = tripline_core::settings::Settings::default();
-    settings.home = vec!["192.0.2.0/24".parse().unwrap()];
+    let home = vec!["192.0.2.0/24".parse().unwrap()];
+    let settings = tripline_core::settings::Settings { home, ..Default::default() };
     let mut engine = Engine::new(Config {
         settings,
         catalog: data::catalog().unwrap(),

@@ -65,7 +65,11 @@ pub enum Command {
     /// Change the firewall as the lines on standard input say (for `watch` alone)
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
-    Enforcer,
+    Enforcer {
+        /// Keep the right to drop packets at the driver, too
+        #[arg(long)]
+        xdp: bool,
+    },
     /// Tell hooks what the lines on standard input say (for `watch` alone)
     #[cfg(target_os = "linux")]
     #[command(hide = true)]

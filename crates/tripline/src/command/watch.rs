@@ -47,7 +47,10 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         .with_context(|| format!("cannot make the folder {}", state.display()))?;
     let control = Control::bind(&state).context("cannot start a second time")?;
     let live = open(&interfaces, !is_host)?;
-    let curtailer = curtailer(&settings)?;
+    let mut curtailer = curtailer(&settings)?;
+    if settings.curtail.xdp {
+        curtailer.shield(interfaces.iter().map(|interface| interface.index).collect());
+    }
     let metrics = settings.watch.metrics.and_then(bind_metrics);
     // Threads have rights of their own, so those are given up before there is a second one.
     keep_only(&[])?;
@@ -163,8 +166,9 @@ fn effective(args: &WatchArgs) -> Result<Settings> {
 }
 
 /// Serves the verbs of the helper on standard input and output.
-pub(super) fn enforcer() -> Result<Exit> {
-    keep_only(&[Capability::CAP_NET_ADMIN])?;
+pub(super) fn enforcer(xdp: bool) -> Result<Exit> {
+    let rights = [Capability::CAP_NET_ADMIN, Capability::CAP_BPF];
+    keep_only(if xdp { &rights } else { &rights[..1] })?;
     // For nft, which installs the tables.
     pass_on(Capability::CAP_NET_ADMIN)?;
     helper::serve(io::stdin().lock(), io::stdout().lock())?;
@@ -230,17 +234,21 @@ fn curtailer(settings: &Settings) -> Result<Curtailer> {
     let links = host::links().context("cannot list the network interfaces")?;
     let policy = Policy { links, ..curtail.policy() };
     let ruleset = curtail.ruleset();
-    let helper = (curtail.mode == Mode::Enforce).then(start_helper).transpose()?;
+    let start = || start_helper(curtail.xdp);
+    let helper = (curtail.mode == Mode::Enforce).then(start).transpose()?;
     Ok(Curtailer::new(policy, ruleset, settings.detection.friends.clone(), helper))
 }
 
-fn start_helper() -> Result<Helper> {
+fn start_helper(xdp: bool) -> Result<Helper> {
     if !caps::has_cap(None, CapSet::Effective, Capability::CAP_NET_ADMIN)? {
         bail!("no right to curtail: run as root, or give the program CAP_NET_ADMIN");
     }
     let program = std::env::current_exe().context("cannot find the program itself")?;
     let mut command = Command::new(program);
     command.arg("enforcer");
+    if xdp {
+        command.arg("--xdp");
+    }
     Helper::start(command).context("cannot start the helper that changes the firewall")
 }
 

@@ -80,6 +80,8 @@ pub struct Curtail {
     pub per_minute: usize,
     /// New sessions a minute, at services that nobody offers, for who is slowed down.
     pub slow_per_minute: usize,
+    /// Drop the SYNs of those who are cut off at the network driver, before nftables.
+    pub xdp: bool,
 }
 
 impl Default for Curtail {
@@ -92,6 +94,7 @@ impl Default for Curtail {
             most: policy.most,
             per_minute: policy.per_minute,
             slow_per_minute: ruleset.slow_per_minute as usize,
+            xdp: false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tripline_core::event::Event;
 use tripline_packet::{Duration, Timestamp};
 
@@ -55,6 +55,11 @@ impl Sensor {
         if moment >= self.next_comparison {
             self.next_comparison = moment + COMPARISON;
             self.curtailer.reconcile(now);
+            // Whoever starts us starts another helper; we have not the right to.
+            ensure!(
+                !self.curtailer.is_helpless(),
+                "the helper that changes the firewall is gone; what is in force runs out in the kernel"
+            );
         }
         self.publish(now);
         Ok(())

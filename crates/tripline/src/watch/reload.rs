@@ -53,6 +53,7 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("`record_size` under [watch]", old.watch.record_size != new.watch.record_size),
         ("[limits]", old.detection.limits != new.detection.limits),
         ("[[hooks]]", old.hooks != new.hooks),
+        ("`xdp` under [curtail]", old.curtail.xdp != new.curtail.xdp),
         // The right to change the firewall was given up.
         ("`mode = \"enforce\"` under [curtail]", enforces(new) && !enforces(old)),
     ];

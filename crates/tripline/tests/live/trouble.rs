@@ -23,6 +23,8 @@ pub(crate) fn trials() -> Vec<Test> {
         ("a_service_without_root_does_it_all", service),
         ("the_live_view_takes_the_terminal_and_gives_it_back", view),
         ("what_is_recorded_tells_the_same", record),
+        ("an_early_drop_is_one_more_lock", xdp),
+        ("a_sensor_without_its_helper_ends", helpless),
         ("fifty_kills_leave_nothing_wrong", kills),
     ]
 }
@@ -369,5 +371,39 @@ fn record() -> Result<()> {
         ensure!(again[key] == live[key], "{key}: {} live, {} read", live[key], again[key]);
     }
     ensure!(!read.out.contains(V4.neighbour), "a neighbour was recorded");
+    Ok(())
+}
+
+fn xdp() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor_with("[curtail]\nxdp = true\n", "--enforce")?;
+    sweep(&rig, "1-30")?;
+    sensor.wait("a curtailment", |event| event["from"] == "everything")?;
+    ensure!(!rig.gets_page("scanner", V4.server)?, "not cut off");
+    ensure!(rig.gets_page("neighbour", V4.server)?, "the neighbour is cut off");
+    // The counter of the set shows what came past the shield: no SYN. The list shows both.
+    let list = rig.machine("server").run("nft list set inet tripline hosts4")?.out;
+    ensure!(list.contains("counter packets 0"), "{list}");
+    let list = rig.tripline("curtailed --json")?.out;
+    let held = list.lines().find(|line| line.contains("everything")).unwrap_or_default();
+    let held: serde_json::Value = serde_json::from_str(held)?;
+    ensure!(held["kernel"][1].as_u64() > Some(0), "{list}");
+    rig.tripline("release --all")?;
+    ensure!(rig.gets_page("scanner", V4.server)?, "not let in again");
+    Ok(())
+}
+
+/// It could do nothing about anybody, and must not look as if it did.
+fn helpless() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    let id = sensor.job.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+    let helper = children.split_whitespace().next().context("no helper")?.parse()?;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(helper), Signal::SIGKILL)?;
+    let said = sensor.job.wait_for("its end", 10 * SECOND, |said| {
+        said.contains("helper that changes the firewall is gone").then(|| said.to_owned())
+    })?;
+    ensure!(said.contains("error:"), "{said}");
     Ok(())
 }

@@ -69,8 +69,7 @@ impl Xdp {
         let program = sys::load(&program::assemble(&maps))?;
         let links: io::Result<Vec<Link>> =
             interfaces.iter().map(|interface| Link::attach(&program, *interface)).collect();
-        let _links = links?;
-        Ok(Self { hosts4, hosts6, sites6, _links })
+        Ok(Self { hosts4, hosts6, sites6, _links: links? })
     }
 
     /// Drops the SYNs of a target for so long, if it is of a kind that can be.

@@ -282,7 +282,8 @@ impl Program {
     fn assemble(self) -> Vec<Instruction> {
         let Self { instructions, labels } = self;
         let resolve = |(at, (instruction, to)): (usize, (Instruction, Option<&str>))| match to {
-            Some(to) => instruction.jumping((labels[to] - at - 1) as i16),
+            // The program has a hundred instructions.
+            Some(to) => instruction.jumping(i16::try_from(labels[to] - at - 1).unwrap_or(i16::MAX)),
             None => instruction,
         };
         instructions.into_iter().enumerate().map(resolve).collect()

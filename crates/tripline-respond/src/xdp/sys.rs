@@ -212,8 +212,7 @@ impl Link {
         let create = |flags| {
             descriptor(LINK_CREATE, &CreateLink { program, interface, kind: ATTACH_XDP, flags })
         };
-        let _fd = create(0).or_else(|_| create(GENERIC))?;
-        Ok(Self { _fd })
+        create(0).or_else(|_| create(GENERIC)).map(|fd| Self { _fd: fd })
     }
 }
 

@@ -243,6 +243,12 @@ pub struct WatchArgs {
     #[arg(long)]
     pub enforce: bool,
 
+    /// See every frame whole, not only what decides attempts
+    ///
+    /// Costs much on a busy link. Captures of --record are then whole, too.
+    #[arg(long)]
+    pub whole: bool,
+
     /// Keep captures of what incidents touch, in the folder `record` of the sensor's own
     #[arg(long)]
     pub record: bool,

@@ -46,7 +46,8 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     std::fs::create_dir_all(&state)
         .with_context(|| format!("cannot make the folder {}", state.display()))?;
     let control = Control::bind(&state).context("cannot start a second time")?;
-    let live = open(&interfaces, !is_host)?;
+    let filter = if args.whole { Filter::Everything } else { Filter::Decisive };
+    let live = open(&interfaces, !is_host, filter)?;
     let mut curtailer = curtailer(&settings)?;
     if settings.curtail.xdp {
         curtailer.shield(interfaces.iter().map(|interface| interface.index).collect());
@@ -210,19 +211,17 @@ fn private() -> Vec<tripline_packet::Prefix> {
     networks.iter().filter_map(|network| network.parse().ok()).collect()
 }
 
-fn open(interfaces: &[Interface], promiscuous: bool) -> Result<Live> {
+fn open(interfaces: &[Interface], promiscuous: bool, filter: Filter) -> Result<Live> {
     let options = Options { promiscuous, ..Options::default() };
     let mut live = Live::default();
     for interface in interfaces {
         let ring =
-            Ring::open(interface, &options, &Filter::default()).map_err(|error| {
-                match error.kind() {
-                    io::ErrorKind::PermissionDenied => anyhow::anyhow!(
-                        "no right to watch {}: run as root, or give the program CAP_NET_RAW",
-                        interface.name
-                    ),
-                    _ => anyhow::anyhow!("cannot watch {}: {error}", interface.name),
-                }
+            Ring::open(interface, &options, &filter).map_err(|error| match error.kind() {
+                io::ErrorKind::PermissionDenied => anyhow::anyhow!(
+                    "no right to watch {}: run as root, or give the program CAP_NET_RAW",
+                    interface.name
+                ),
+                _ => anyhow::anyhow!("cannot watch {}: {error}", interface.name),
             })?;
         live.add(ring);
     }

@@ -66,7 +66,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         Output::View => Box::new(Nowhere),
     };
     let follows = is_host && args.settings.layers().resolve()?.detection.home.is_empty();
-    let host = is_host.then(|| Host::open(&settings.watch.admin_ports)).transpose()?;
+    let host = is_host.then(|| Host::open(&settings.watch)).transpose()?;
     greet(&settings, &interfaces);
     let mut sensor = Sensor::new(live, engine(&settings)?, host, curtailer);
     let signals = signals()?;

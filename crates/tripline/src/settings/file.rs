@@ -44,6 +44,7 @@ pub(super) struct SettingsFile {
 struct WatchTable {
     interfaces: Option<Vec<String>>,
     admin_ports: Option<Vec<Ports>>,
+    admin_after: Option<Span>,
     state: Option<PathBuf>,
     record: Option<bool>,
     record_size: Option<Bytes>,
@@ -132,6 +133,7 @@ impl WatchTable {
     fn apply(self, watch: &mut Watch) {
         set(&mut watch.interfaces, self.interfaces);
         set(&mut watch.admin_ports, self.admin_ports.map(ports));
+        set(&mut watch.admin_after, self.admin_after.map(|span| span.0));
         set(&mut watch.state, self.state);
         set(&mut watch.record, self.record);
         set(&mut watch.record_size, self.record_size.map(|size| size.0));

@@ -44,6 +44,8 @@ pub struct Watch {
     pub interfaces: Vec<String>,
     /// Ports where administrators come in. Who has a session there is never touched.
     pub admin_ports: Vec<PortRange>,
+    /// How long a session there must have been, so that whoever has it must have logged in.
+    pub admin_after: Duration,
     /// Folder of what outlives a restart.
     pub state: PathBuf,
     /// Whether captures of what incidents touched are kept, and how many bytes of them at most.
@@ -59,6 +61,7 @@ impl Default for Watch {
         Self {
             interfaces: Vec::new(),
             admin_ports: vec![PortRange { first: 22, last: 22 }],
+            admin_after: Duration::from_secs(150),
             state: PathBuf::from("/var/lib/tripline"),
             record: false,
             record_size: 256 << 20,

@@ -140,7 +140,7 @@ impl Sensor {
                 self.engine.reconfigure(settings.detection.clone());
                 self.curtailer.reconfigure(settings, now);
                 if let Some(host) = &mut self.host {
-                    host.set_admin_ports(&settings.watch.admin_ports);
+                    host.reconfigure(&settings.watch);
                 }
                 notice("settings_read", Some(now), "the settings were read again".to_owned())
             }

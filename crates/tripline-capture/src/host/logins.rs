@@ -33,9 +33,11 @@ fn of_record(record: &[u8; RECORD]) -> Option<IpAddr> {
     }
     let bytes: [u8; 16] = *record[ADDRESS..].first_chunk()?;
     let (v4, rest) = bytes.split_first_chunk::<4>()?;
-    let address = match rest.iter().any(|byte| *byte != 0) {
-        true => IpAddr::from(Ipv6Addr::from(bytes)).to_canonical(),
-        false => Ipv4Addr::from(*v4).into(),
+    let is_v4 = rest.iter().all(|byte| *byte == 0);
+    let address = if is_v4 {
+        Ipv4Addr::from(*v4).into()
+    } else {
+        IpAddr::from(Ipv6Addr::from(bytes)).to_canonical()
     };
     (!address.is_unspecified()).then_some(address)
 }

@@ -220,8 +220,10 @@ impl Sensor {
 
     /// Handles what is there, or waits a little for it.
     fn frames(&mut self, packet: &mut Packet) -> Result<()> {
+        // Waits only as long as there is nothing to tell.
+        let mut patience = self.patience();
         for _ in 0..FRAMES_PER_LOOK {
-            match self.links.live.next(self.patience()).context("cannot wait for frames")? {
+            match self.links.live.next(patience).context("cannot wait for frames")? {
                 Next::Frame(mut frame) => {
                     self.counts.frames += 1;
                     frame.time = self.clock.of(frame.time);
@@ -234,6 +236,7 @@ impl Sensor {
                 }
                 Next::Nothing => return Ok(()),
             }
+            patience = Duration::ZERO;
         }
         Ok(())
     }

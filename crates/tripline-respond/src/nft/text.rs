@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::challenge::Challenge;
+
 /// The family of the tables.
 pub const FAMILY: &str = "inet";
 /// The table for single sources.
@@ -17,11 +19,13 @@ pub struct Ruleset {
     pub capacity: u32,
     /// New sessions a minute at services that nobody offers, for a source that is slowed.
     pub slow_per_minute: u32,
+    /// Whether, and how, those are challenged who try services that nobody offers.
+    pub challenge: Option<Challenge>,
 }
 
 impl Default for Ruleset {
     fn default() -> Self {
-        Self { capacity: 65_536, slow_per_minute: 6 }
+        Self { capacity: 65_536, slow_per_minute: 6, challenge: None }
     }
 }
 
@@ -32,7 +36,7 @@ impl Ruleset {
     /// addresses are translated, so that ports of containers are those that the world sees.
     pub fn install(&self) -> String {
         let mut text = self.teardown();
-        let Self { capacity, slow_per_minute } = self;
+        let Self { capacity, slow_per_minute, challenge } = self;
         let set = |text: &mut String, name: &str, kind: &str| {
             let _ = writeln!(
                 text,
@@ -80,6 +84,7 @@ table {FAMILY} {NETS_TABLE} {{
 \t}}
 }}"
         );
+        text.extend(challenge.iter().map(Challenge::install));
         text
     }
 

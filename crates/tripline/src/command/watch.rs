@@ -12,7 +12,7 @@ use tripline_capture::live::{Filter, Interface, Live, Options, Ring};
 use tripline_core::catalog::PortRange;
 use tripline_core::{Config, Emit, Engine};
 use tripline_respond::helper::{self, Helper};
-use tripline_respond::nft::Ruleset;
+use tripline_respond::nft::{Challenge, Ruleset};
 use tripline_respond::{Mode, Policy};
 use tripline_store::Store;
 
@@ -22,6 +22,7 @@ use crate::hooks::{self, HookSink, Pacing};
 use crate::output::{JsonLines, Sink};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
+use crate::watch::challenge::Opened;
 use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
 use crate::watch::host::{self, Host};
@@ -51,7 +52,8 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let control = Control::listen(&state).context("cannot start a second time")?;
     let hooks = start_hooks(&settings.hooks)?;
     let live = open(&interfaces, !is_host)?;
-    let curtailer = curtailer(&settings)?;
+    let challenge = open_challenge(&settings, is_host)?;
+    let curtailer = curtailer(&settings, challenge.as_ref())?;
     drop_rights()?;
 
     let mut sink: Box<dyn Sink> = if args.json {
@@ -62,6 +64,9 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let host = is_host.then(|| Host::open(ports(&settings.watch.admin_ports))).transpose()?;
     greet(args, &settings, &interfaces)?;
     let mut sensor = Sensor::new(live, engine(&settings)?, host, curtailer);
+    if let Some(challenge) = challenge {
+        sensor.challenge(challenge.start());
+    }
     let signals = signals()?;
     let now = sensor.now();
     let store = Store::open(&state)?;
@@ -157,7 +162,21 @@ fn open(interfaces: &[Interface], promiscuous: bool) -> Result<Live> {
     Ok(live)
 }
 
-fn curtailer(settings: &Settings) -> Result<Curtailer> {
+/// Whether challenges are asked for, and make sense.
+fn is_challenging(settings: &Settings, is_host: bool) -> bool {
+    settings.curtail.challenge && settings.curtail.mode == Mode::Enforce && is_host
+}
+
+/// Opens the way of challenges, as long as there is the right to.
+fn open_challenge(settings: &Settings, is_host: bool) -> Result<Option<Opened>> {
+    if !is_challenging(settings, is_host) {
+        return Ok(None);
+    }
+    let opened = Opened::open(random_key()?);
+    opened.map(Some).context("cannot challenge (`challenge` under `[curtail]`)")
+}
+
+fn curtailer(settings: &Settings, challenge: Option<&Opened>) -> Result<Curtailer> {
     let curtail = &settings.curtail;
     let policy = Policy {
         mode: curtail.mode,
@@ -166,9 +185,15 @@ fn curtailer(settings: &Settings) -> Result<Curtailer> {
         per_minute: curtail.per_minute,
         links: host::links().context("cannot list the network interfaces")?,
     };
-    let ruleset = Ruleset { slow_per_minute: curtail.slow_per_minute as u32, ..Ruleset::default() };
+    let friends = settings.detection.friends.clone();
+    let ruleset = Ruleset {
+        slow_per_minute: curtail.slow_per_minute as u32,
+        challenge: challenge
+            .map(|opened| Challenge { group: opened.group(), friends: friends.clone() }),
+        ..Ruleset::default()
+    };
     let helper = (curtail.mode == Mode::Enforce).then(start_helper).transpose()?;
-    Ok(Curtailer::new(policy, ruleset, settings.detection.friends.clone(), helper))
+    Ok(Curtailer::new(policy, ruleset, friends, helper))
 }
 
 fn start_helper() -> Result<Helper> {
@@ -222,18 +247,22 @@ fn keep_only(wanted: &[Capability]) -> Result<()> {
     Ok(())
 }
 
-fn engine(settings: &Settings) -> Result<Engine> {
+/// A key that nobody can foresee.
+fn random_key() -> Result<[u64; 2]> {
     let mut key = [0; 16];
     let mut random = std::fs::File::open("/dev/urandom").context("cannot read /dev/urandom")?;
     io::Read::read_exact(&mut random, &mut key)?;
-    let [one, two] = [&key[..8], &key[8..]]
-        .map(|half| half.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
+    Ok([&key[..8], &key[8..]]
+        .map(|half| half.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))))
+}
+
+fn engine(settings: &Settings) -> Result<Engine> {
     Ok(Engine::new(Config {
         settings: settings.detection.clone(),
         catalog: data::catalog()?,
         likelihoods: data::likelihoods()?,
         tools: data::tools()?,
-        key: [one, two],
+        key: random_key()?,
         emit: Emit::Updates,
     }))
 }
@@ -254,7 +283,8 @@ fn signals() -> Result<Signals> {
 /// Says on standard error what is watched, and what will be done.
 fn greet(args: &WatchArgs, settings: &Settings, interfaces: &[Interface]) -> Result<()> {
     let names: Vec<&str> = interfaces.iter().map(|interface| &*interface.name).collect();
-    let what = if settings.watch.interfaces.is_empty() { "this machine on " } else { "" };
+    let is_host = settings.watch.interfaces.is_empty();
+    let what = if is_host { "this machine on " } else { "" };
     let home: Vec<String> = settings.detection.home.iter().map(ToString::to_string).collect();
     let mode = match settings.curtail.mode {
         Mode::Off => "nothing is decided about sweepers",
@@ -265,6 +295,12 @@ fn greet(args: &WatchArgs, settings: &Settings, interfaces: &[Interface]) -> Res
     };
     let mut err = io::stderr().lock();
     writeln!(err, "watching {what}{}; home {}; {mode}", names.join(", "), home.join(", "))?;
+    if is_challenging(settings, is_host) {
+        writeln!(err, "who tries what nobody offers is challenged: such ports may look open once")?;
+    } else if settings.curtail.challenge {
+        let why = if is_host { "only with --enforce" } else { "only for this machine itself" };
+        writeln!(err, "nobody is challenged: {why}")?;
+    }
     let _ = args;
     Ok(())
 }

@@ -54,6 +54,7 @@ struct CurtailTable {
     most: Option<Size>,
     per_minute: Option<Size>,
     slow_per_minute: Option<Size>,
+    challenge: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,6 +139,7 @@ impl CurtailTable {
         set(&mut curtail.most, self.most.map(|size| size.0));
         set(&mut curtail.per_minute, self.per_minute.map(|size| size.0));
         set(&mut curtail.slow_per_minute, self.slow_per_minute.map(|size| size.0));
+        set(&mut curtail.challenge, self.challenge);
     }
 }
 

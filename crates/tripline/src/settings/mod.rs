@@ -69,6 +69,9 @@ pub struct Curtail {
     pub per_minute: usize,
     /// New sessions a minute, at services that nobody offers, for who is slowed down.
     pub slow_per_minute: usize,
+    /// Whether those are challenged who try services that nobody offers: this machine only, and only
+    /// where it is enforced.
+    pub challenge: bool,
 }
 
 impl Default for Curtail {
@@ -81,6 +84,7 @@ impl Default for Curtail {
             most: policy.most,
             per_minute: policy.per_minute,
             slow_per_minute: ruleset.slow_per_minute as usize,
+            challenge: false,
         }
     }
 }

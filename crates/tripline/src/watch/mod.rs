@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! rings ──▶ Frame ──▶ Packet ──▶ Engine ──▶ Event ──▶ sinks
-//!             host ──▶ listening ──┘           ├──▶ Curtailer ──▶ helper ──▶ kernel
-//!                                              └──▶ hooks
+//!             host ──▶ listening ──┤           ├──▶ Curtailer ──▶ helper ──▶ kernel
+//!             challenges ──▶ proof ┘           └──▶ hooks
 //! ```
 //!
-//! One thread does all of it, so nothing needs a lock. What takes longer than a few microseconds
+//! One thread does all of it but answering [`challenge`]s, so nothing needs a lock. What takes longer than a few microseconds
 //! (reading the socket table, comparing the kernel's sets) is done once in a while.
 
+pub mod challenge;
 pub mod clock;
 pub mod control;
 pub mod curtail;
@@ -34,6 +35,7 @@ use crate::output::Sink;
 
 use tripline_store::Known;
 
+use challenge::Challenges;
 use clock::{Clock, Jump};
 use control::Control;
 use curtail::Curtailer;
@@ -72,6 +74,7 @@ pub struct Sensor {
     started: Timestamp,
     host: Option<Host>,
     curtailer: Curtailer,
+    challenges: Option<Challenges>,
     counts: Counts,
     next_look: Instant,
     next_comparison: Instant,
@@ -139,6 +142,7 @@ impl Sensor {
             clock,
             host,
             curtailer,
+            challenges: None,
             counts: Counts::default(),
             next_look: now,
             next_comparison: now,
@@ -162,6 +166,11 @@ impl Sensor {
     /// Answers what is asked there.
     pub fn listen(&mut self, control: Control) {
         self.control = Some(control);
+    }
+
+    /// Takes what is learned by challenges.
+    pub fn challenge(&mut self, challenges: Challenges) {
+        self.challenges = Some(challenges);
     }
 
     /// Tells hooks of events.
@@ -202,11 +211,23 @@ impl Sensor {
             self.frames(&mut packet)?;
             let now = self.clock.now() - BEHIND;
             self.engine.handle_timeout(now);
+            self.take_proofs(now);
             self.drain(sink)?;
         }
+        self.curtailer.keep_challenging(false);
         self.keep();
         let troubles = self.hooks.as_mut().map(HookSink::finish);
         self.tell_troubles(troubles, sink)
+    }
+
+    /// Tells the detector who answered a challenge, once it has seen what came before `seen`.
+    fn take_proofs(&mut self, seen: Timestamp) {
+        let Some(challenges) = &mut self.challenges else {
+            return;
+        };
+        while let Some((time, answered)) = challenges.next(&self.clock, seen) {
+            self.engine.challenged(answered.source, answered.service, time, &answered.said);
+        }
     }
 
     /// Keeps the inventory.
@@ -225,7 +246,9 @@ impl Sensor {
                 Next::Frame(mut frame) => {
                     self.counts.frames += 1;
                     frame.time = self.clock.of(frame.time);
-                    if let Ok(true) = self.decoder.decode_into(&frame, packet) {
+                    let is_read = self.decoder.decode_into(&frame, packet) == Ok(true);
+                    let challenges = self.challenges.as_ref();
+                    if is_read && challenges.is_none_or(|challenges| challenges.disguise(packet)) {
                         self.engine.handle(packet);
                     }
                 }
@@ -262,7 +285,10 @@ impl Sensor {
             self.tell(jumped(jump, self.clock.now()), sink)?;
         }
         let now = self.clock.now();
-        if let Err(error) = self.look_at_host(now) {
+        let host = self.look_at_host(now);
+        // Who does not know what is offered, or cannot answer, lets the kernel refuse.
+        let challenges = host.is_ok() && self.challenges.as_ref().is_some_and(Challenges::is_alive);
+        if let Err(error) = host {
             let message = format!("the kernel does not tell what this machine offers: {error}");
             self.tell(notice("host_unknown", Some(now), message), sink)?;
         }
@@ -277,6 +303,7 @@ impl Sensor {
         if moment >= self.next_comparison {
             self.next_comparison = moment + COMPARISON;
             self.curtailer.reconcile(now);
+            self.curtailer.keep_challenging(challenges);
         }
         self.publish(now);
         Ok(())

@@ -15,8 +15,6 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use tripline_packet::Prefix;
 
-use super::text::{FAMILY, TABLE};
-
 /// Challenges of those who try services that nobody offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
@@ -34,6 +32,9 @@ const OF_ALL: (u32, u32) = (200, 50);
 const SEGMENTS: (u32, u32) = (1_000, 200);
 /// Bytes of a packet that the sensor is shown: all headers, and what it keeps.
 const SHOWN: u32 = 512;
+/// Acknowledgements a second of a source that is slowed down, and how many at once: it may prove its
+/// address all the same. The kernel takes each for the beginning of a session.
+const ANSWERS: (u32, u32) = (1, 20);
 /// Sources whose pace is kept; beyond them only the limit for all holds.
 const SOURCES: u32 = 16_384;
 /// The chain is in force as long as somebody keeps the set `alive` filled.
@@ -43,7 +44,7 @@ pub(super) const ALIVE_SECONDS: u32 = 10;
 const PRIORITY: i32 = 250;
 
 impl Challenge {
-    /// The table, once more, with what challenges need in it.
+    /// Sets and chains of the table.
     pub(super) fn install(&self) -> String {
         let Self { group, friends } = self;
         let friends = |v4: bool| {
@@ -59,14 +60,15 @@ impl Challenge {
         let mut text = String::new();
         let _ = writeln!(
             text,
-            "table {FAMILY} {TABLE} {{
-\tset alive {{\n\t\ttype inet_proto\n\t\ttimeout {ALIVE_SECONDS}s\n\t}}\n
+            "\tset alive {{\n\t\ttype inet_proto\n\t\ttimeout {ALIVE_SECONDS}s\n\t}}\n
 \tset friends4 {{\n\t\ttype ipv4_addr\n\t\tflags interval\n\t\tauto-merge\n\t\t{friends4}\n\t}}\n
 \tset friends6 {{\n\t\ttype ipv6_addr\n\t\tflags interval\n\t\tauto-merge\n\t\t{friends6}\n\t}}\n
 \tset spared4 {{\n\t\ttype ipv4_addr\n\t}}\n
 \tset spared6 {{\n\t\ttype ipv6_addr\n\t}}\n
 \tset pace4 {{\n\t\ttype ipv4_addr\n\t\tsize {SOURCES}\n\t\tflags dynamic,timeout\n\t\ttimeout 1m\n\t}}\n
 \tset pace6 {{\n\t\ttype ipv6_addr\n\t\tsize {SOURCES}\n\t\tflags dynamic,timeout\n\t\ttimeout 1m\n\t}}\n
+\tset answers4 {{\n\t\ttype ipv4_addr\n\t\tsize {SOURCES}\n\t\tflags dynamic,timeout\n\t\ttimeout 1m\n\t}}\n
+\tset answers6 {{\n\t\ttype ipv6_addr\n\t\tsize {SOURCES}\n\t\tflags dynamic,timeout\n\t\ttimeout 1m\n\t}}\n
 \tchain challenge {{
 \t\ttype filter hook input priority {PRIORITY}; policy accept;
 \t\tmeta l4proto != @alive accept
@@ -86,9 +88,20 @@ impl Challenge {
 \t\tupdate @pace4 {{ ip saddr limit rate over {OF_A_SOURCE}/second burst {OF_A_SOURCE} packets }} accept
 \t\tupdate @pace6 {{ ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over {OF_A_SOURCE}/second burst {OF_A_SOURCE} packets }} accept
 \t\tlimit rate {of_all}/second burst {at_once} packets {shown} drop
-\t}}
-}}"
+\t}}\n"
         );
         text
+    }
+    /// What in the chain of those who are slowed down comes before their limit.
+    pub(super) fn excuse() -> String {
+        let (answers, at_once) = ANSWERS;
+        [("4", "ip saddr"), ("6", "ip6 saddr")].iter().fold(String::new(), |mut text, (set, key)| {
+            let _ = writeln!(
+                text,
+                "\t\tmeta l4proto @alive tcp flags & (syn | rst | ack) == ack update @answers{set} \
+                 {{ {key} limit rate {answers}/second burst {at_once} packets }} return"
+            );
+            text
+        })
     }
 }

@@ -43,7 +43,9 @@ impl Ruleset {
                 "\tset {name} {{\n\t\ttype {kind}\n\t\tsize {capacity}\n\t\tflags dynamic,timeout\n\t\tcounter\n\t}}\n"
             );
         };
+        let excuse = challenge.as_ref().map_or_else(String::new, |_| Challenge::excuse());
         let _ = writeln!(text, "table {FAMILY} {TABLE} {{");
+        text.extend(challenge.iter().map(Challenge::install));
         set(&mut text, "hosts4", "ipv4_addr");
         set(&mut text, "hosts6", "ipv6_addr");
         set(&mut text, "nets64", "ipv6_addr");
@@ -69,7 +71,7 @@ impl Ruleset {
 \t}}\n
 \tchain slow {{
 \t\tmeta l4proto . th dport @offered return
-\t\tupdate @rate4 {{ ip saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
+{excuse}\t\tupdate @rate4 {{ ip saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
 \t\tupdate @rate6 {{ ip6 saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
 \t}}
 }}
@@ -84,7 +86,6 @@ table {FAMILY} {NETS_TABLE} {{
 \t}}
 }}"
         );
-        text.extend(challenge.iter().map(Challenge::install));
         text
     }
 

@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Test> {
         ("challenge_half_open_scanner", || half_open(V4)),
         ("challenge_half_open_scanner_v6", || half_open(V6)),
         ("challenge_masscan", masscan),
+        ("challenge_measured", measured),
         ("challenge_new_service", new_service),
         ("challenge_published_port", published_port),
         ("challenge_friend", friend),
@@ -89,7 +90,7 @@ fn version_scanner() -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = challenging(&rig, "")?;
     rig.machine("scanner")
-        .run(&format!("nmap -n -Pn -sV --host-timeout 20s -p 15-24 {}", V4.server))?;
+        .run(&format!("nmap -n -Pn -sV --host-timeout 60s -p 15-24 {}", V4.server))?;
     sensor.wait("a proof", |event| is_proven_by_challenge(event, V4.scanner))?;
     sensor.wait("a full curtailment", |event| is_from_everything(event, V4.scanner))?;
     Ok(())
@@ -157,6 +158,73 @@ fn masscan_line(rig: &Rig, options: &str) -> Result<String> {
          {options} {} 2>/dev/null",
         V4.scanner, V4.server
     ))
+}
+
+/// The table of docs/challenge.md. `PORT` stands for one port after the other.
+const TOOLS: [(&str, &str, Option<&str>); 13] = [
+    ("nmap -sT", "nmap -n -Pn -sT -p 15-34 SERVER", Some("")),
+    ("nmap -sV", "nmap -n -Pn -sV --host-timeout 60s -p 15-34 SERVER", Some("")),
+    ("nmap -sT, one a second", "nmap -n -Pn -sT --scan-delay 1s -p 15-24 SERVER", Some("")),
+    ("curl", "curl -s -m 1 http://SERVER:PORT/login", Some("GET /login HTTP/1.1")),
+    ("curl, https", "curl -s -m 1 https://SERVER:PORT/", Some(r"\x16\x03\x01")),
+    ("nc -z", "nc -z -w 1 SERVER PORT", Some("")),
+    ("nc with a line", "echo hello | nc -w 1 SERVER PORT", Some("hello")),
+    (
+        "a grabber of banners",
+        "python3 -c 'import socket; s = socket.create_connection((\"SERVER\", 'PORT'), 1); \
+         s.send(b\"\\0\\1probe\"); s.recv(9)'",
+        Some(r"\x00\x01probe"),
+    ),
+    ("masscan --banners", "MASSCAN --banners", Some("")),
+    ("masscan", "MASSCAN", None),
+    ("zmap", "zmap -q -i eth0 -G MAC -b /dev/null -c 1 -p PORT SERVER/32 -o -", None),
+    ("nmap -sS", "nmap -n -Pn -sS -p 15-34 SERVER", None),
+    ("hping3 -S", "hping3 -q -S -p ++15 -c 20 -i u20000 SERVER", None),
+];
+
+fn measured() -> Result<()> {
+    for (name, line, expected) in TOOLS {
+        let rig = Rig::new()?;
+        let link = rig.machine("server").run("ip -br link show eth0")?.out;
+        let mac = link.split_whitespace().nth(2).context("no link")?.to_owned();
+        // With an address of its own, or the kernel would reset what masscan opens.
+        let masscan = masscan_line(&rig, "")?.replace("2>/dev/null", "");
+        let masscan = match name {
+            "masscan --banners" => masscan.replace(V4.scanner, "192.0.2.67"),
+            _ => masscan,
+        };
+        let line = line.replace("MASSCAN", &masscan);
+        let line = line.replace("SERVER", V4.server).replace("MAC", &mac);
+        let line = match line.contains("PORT") {
+            true => format!("for port in $(seq 15 24); do {}; done", line.replace("PORT", "$port")),
+            false => line,
+        };
+        let sensor = challenging(&rig, "")?;
+        let ran = rig.machine("scanner").try_run(&line)?;
+        std::thread::sleep(SECOND);
+        let events = sensor.stop()?;
+        let sources = [V4.scanner, "192.0.2.67"];
+        let incidents: Vec<&Value> = events
+            .iter()
+            .filter(|event| sources.iter().any(|source| is_incident(event, "sweep", source)))
+            .collect();
+        let last = incidents.last().with_context(|| format!("{name}: no sweep; {ran:?}"))?;
+        let is_cut_off =
+            events.iter().any(|event| sources.iter().any(|one| is_from_everything(event, one)));
+        let is_proven = last["proof"]["level"] == "proven";
+        ensure!(is_proven == is_cut_off, "{name}: proven {is_proven}, cut off {is_cut_off}");
+        ensure!(is_proven == expected.is_some(), "{name}: {}\n{}", last["proof"], ran.out);
+        let said: Vec<&str> = last["said"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|said| said["text"].as_str())
+            .collect();
+        let begins = |said: &&&str| expected.is_some_and(|expected| said.starts_with(expected));
+        let is_heard = expected.is_none_or(str::is_empty) || said.iter().find(begins).is_some();
+        ensure!(is_heard, "{name} said {said:?}");
+    }
+    Ok(())
 }
 
 /// Who begins to listen is reachable from the first moment on, and stays so.

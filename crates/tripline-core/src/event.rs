@@ -13,7 +13,7 @@ use crate::service::{Direction, Outcome, Protocol, Standing, Technique};
 
 pub use incident::{
     Action, EvidenceStep, Found, Incident, Order, OutcomeCounts, Pace, PaceClass, Proof, Response,
-    Shape, ToolMark, Touch, Verdict,
+    Said, Shape, ToolMark, Touch, Verdict,
 };
 
 /// Version of the event contract; goes up when a field changes its meaning or goes away.

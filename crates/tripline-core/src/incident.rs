@@ -16,7 +16,7 @@ use crate::service::{Direction, Outcome, Service};
 use crate::story;
 use crate::sweep::Sweep;
 use crate::tools::Tools;
-use crate::trail::Step;
+use crate::trail::{MOST_CHALLENGES, Proved, Said, Step};
 
 /// What an incident is about; at most one is open about the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,7 +55,8 @@ pub(crate) struct Incident {
     /// How often each tool rule matched.
     marks: Vec<(u8, u64)>,
     fragmented: bool,
-    pub(crate) proof: Option<(Service, Timestamp)>,
+    pub(crate) proof: Option<Proved>,
+    said: Vec<Said>,
     /// The owner of the address has sessions here, whether or not it is he who sweeps.
     pub(crate) is_used: bool,
     updates: u32,
@@ -79,6 +80,7 @@ struct Told {
     found: bool,
     networks: usize,
     is_proven: bool,
+    said: bool,
 }
 
 /// Limits of the report.
@@ -123,6 +125,7 @@ impl Incident {
             marks: Vec::new(),
             fragmented: false,
             proof: None,
+            said: Vec::new(),
             is_used: false,
             updates: 0,
             ordinary: Vec::new(),
@@ -166,6 +169,17 @@ impl Incident {
             self.find(step.service, step.time);
             if step.row == Row::SuccessPopular {
                 self.ordinary.push(step.service);
+            }
+        }
+    }
+
+    /// Takes over what the source said where nobody listens.
+    pub(crate) fn hear(&mut self, all: &[Said]) {
+        for said in all {
+            let is_known = self.said.iter().any(|known| known.service == said.service);
+            if !is_known && self.said.len() < MOST_CHALLENGES {
+                self.last = self.last.max(said.time);
+                self.said.push(said.clone());
             }
         }
     }
@@ -250,6 +264,7 @@ impl Incident {
             found: !self.found.is_empty(),
             networks: self.sweep.targets().len(),
             is_proven: self.proof.is_some(),
+            said: !self.said.is_empty(),
         }
     }
 
@@ -303,6 +318,7 @@ impl Incident {
             targets: self.sweep.targets(),
             outcomes: self.sweep.outcomes,
             found,
+            said: self.said.iter().map(Said::event).collect(),
             proof: self.proof_event(),
             response: self.response(),
             story: String::new(),
@@ -349,7 +365,13 @@ impl Incident {
 
     fn proof_event(&self) -> Proof {
         match self.proof {
-            Some((service, when)) => Proof::Proven {
+            Some(Proved { service, when, challenged: true }) => Proof::Proven {
+                how: format!(
+                    "completed a handshake with {service}, where nobody listens: a challenge"
+                ),
+                when,
+            },
+            Some(Proved { service, when, challenged: false }) => Proof::Proven {
                 how: format!("acknowledged the initial sequence number of {service}"),
                 when,
             },

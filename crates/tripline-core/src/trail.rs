@@ -83,17 +83,54 @@ struct Completed {
     when: Timestamp,
 }
 
+/// What shows that the owner of an address is the one who sweeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proved {
+    /// The service whose initial sequence number he acknowledged.
+    pub(crate) service: Service,
+    pub(crate) when: Timestamp,
+    /// Nobody offers the service: it was the sensor that answered.
+    pub(crate) challenged: bool,
+}
+
+/// A handshake that the owner of an address completed with a service that nobody offers, because
+/// the sensor answered there.
+#[derive(Clone, Copy, Debug)]
+struct Challenge {
+    source: Addr,
+    service: Service,
+    when: Timestamp,
+}
+
+/// What was said where nobody listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) service: Service,
+    pub(crate) time: Timestamp,
+    pub(crate) bytes: Box<[u8]>,
+}
+
+impl Said {
+    pub(crate) fn event(&self) -> crate::event::Said {
+        let text = self.bytes.escape_ascii().to_string();
+        crate::event::Said { service: self.service, time: self.time, text }
+    }
+}
+
 /// The steps of one source.
 #[derive(Clone, Debug)]
 pub(crate) struct Trail {
     pub(crate) source: Addr,
     pub(crate) steps: Vec<Step>,
     /// What the sweeper proved to have seen, and when.
-    pub(crate) proof: Option<(Service, Timestamp)>,
+    pub(crate) proof: Option<Proved>,
     /// When a source first reached a service.
     visits: Vec<(Addr, Service, Timestamp)>,
     /// The last handshakes that the owner of the address completed.
     handshakes: VecDeque<Completed>,
+    /// The first challenges that it answered, and what it said in them.
+    challenges: Vec<Challenge>,
+    pub(crate) said: Vec<Said>,
     /// When a session with data was last begun.
     pub(crate) spoke: Option<Timestamp>,
     /// Calls back that were excused.
@@ -116,6 +153,13 @@ const SPEAKING: Duration = Duration::from_secs(60);
 const AMID: Duration = Duration::from_secs(1);
 /// Handshakes that are remembered.
 const MOST_HANDSHAKES: usize = 4;
+/// Challenges that are remembered of a source.
+pub(crate) const MOST_CHALLENGES: usize = 8;
+/// Bytes that are kept of what is said in one.
+const MOST_SAID: usize = 256;
+/// Distinct services that nobody offers: who completes handshakes with so many sweeps. A single one
+/// may be the slip of somebody in whose name another one sweeps.
+const LEAST_CHALLENGES: usize = 2;
 /// Probes that must have been sent by the machine of a handshake, besides most of them.
 const LEAST_TIED: usize = 2;
 
@@ -127,6 +171,8 @@ impl Trail {
             proof: None,
             visits: Vec::new(),
             handshakes: VecDeque::new(),
+            challenges: Vec::new(),
+            said: Vec::new(),
             spoke: None,
             excused: 0,
             judged: false,
@@ -146,6 +192,8 @@ impl Trail {
     pub(crate) fn close(&mut self) {
         self.steps.clear();
         self.proof = None;
+        self.challenges.clear();
+        self.said.clear();
         self.judged = false;
         self.is_back = true;
     }
@@ -186,30 +234,84 @@ impl Trail {
     fn look_for_proof(&mut self) {
         if self.proof.is_none() {
             let found = self.handshakes.iter().find(|known| self.is_tied(known));
-            self.proof = found.map(|known| (known.handshake.service, known.when));
+            let found = found.map(|known| (known.handshake.service, known.when, false));
+            let found = found.or_else(|| self.proving_challenge());
+            self.proof =
+                found.map(|(service, when, challenged)| Proved { service, when, challenged });
         }
+    }
+
+    /// The owner of the address completed a handshake with a service that nobody offers, and said
+    /// something there or nothing.
+    pub(crate) fn challenged(
+        &mut self,
+        source: Addr,
+        service: Service,
+        said: &[u8],
+        when: Timestamp,
+    ) {
+        let is_known =
+            self.challenges.iter().any(|known| (known.source, known.service) == (source, service));
+        if !is_known && self.challenges.len() < MOST_CHALLENGES {
+            self.challenges.push(Challenge { source, service, when });
+            self.look_for_proof();
+        }
+        let was_heard = self.said.iter().any(|known| known.service == service);
+        if !said.is_empty() && !was_heard && self.said.len() < MOST_CHALLENGES {
+            let bytes = said[..said.len().min(MOST_SAID)].into();
+            self.said.push(Said { service, time: when, bytes });
+        }
+    }
+
+    /// A challenge proves something if its source answered another one too, or sent most of the
+    /// probes itself.
+    fn proving_challenge(&self) -> Option<(Service, Timestamp, bool)> {
+        let opening = |challenge: &Challenge| {
+            let of_it =
+                |step: &&Step| (step.source, step.service) == (challenge.source, challenge.service);
+            self.steps.iter().find(of_it).map(Handshake::of_step)
+        };
+        let proves = |challenge: &&Challenge| {
+            let same = self.challenges.iter().filter(|other| other.source == challenge.source);
+            same.count() >= LEAST_CHALLENGES
+                || opening(challenge).is_some_and(|handshake| self.ties_most(&handshake))
+        };
+        let last = self.challenges.iter().rev().find(proves)?;
+        Some((last.service, last.when, true))
     }
 
     /// A handshake proves something about the sweep only if whoever completed it also sent most of
     /// the probes at that host (see [`crate::hand`]).
     fn is_tied(&self, known: &Completed) -> bool {
         let Completed { handshake, .. } = *known;
-        let is_near = |step: &&Step| {
-            step.source == handshake.source && step.service.host == handshake.service.host
-        };
-        let probes = || self.steps.iter().filter(|step| step.is_probe()).filter(is_near);
         // A handshake with a service that nobody offers is itself a probe.
-        if probes().any(|step| step.service == handshake.service) {
-            return true;
-        }
-        let most = |ties: &dyn Fn(&Step) -> bool| {
-            let tied = probes().filter(|step| ties(step)).count();
-            tied >= LEAST_TIED && 2 * tied > probes().count()
-        };
+        self.probes_near(&handshake).any(|step| step.service == handshake.service)
+            || self.ties_most(&handshake)
+            || (self.only_looks(known)
+                && self.is_most(&handshake, |step| handshake.hand.looks_like(step.hand)))
+    }
+
+    /// Whether whoever completed a handshake also sent most of the probes at its host.
+    fn ties_most(&self, handshake: &Handshake) -> bool {
         // No stack of an innocent writes what a scanner does.
-        most(&|step| handshake.mark.is_some() && step.mark == handshake.mark)
-            || most(&|step| handshake.hand.sent_also(handshake.opened, step.hand, step.time))
-            || (self.only_looks(known) && most(&|step| handshake.hand.looks_like(step.hand)))
+        self.is_most(handshake, |step| handshake.mark.is_some() && step.mark == handshake.mark)
+            || self.is_most(handshake, |step| {
+                handshake.hand.sent_also(handshake.opened, step.hand, step.time)
+            })
+    }
+
+    fn is_most(&self, handshake: &Handshake, ties: impl Fn(&Step) -> bool) -> bool {
+        let probes = || self.probes_near(handshake);
+        let tied = probes().filter(|step| ties(step)).count();
+        tied >= LEAST_TIED && 2 * tied > probes().count()
+    }
+
+    /// The probes of the source of a handshake at its host; the handshake's own opening is none of
+    /// them unless it was one.
+    fn probes_near(&self, handshake: &Handshake) -> impl Iterator<Item = &Step> {
+        let near = (handshake.source, handshake.service.host);
+        let probes = self.steps.iter().filter(|step| step.is_probe());
+        probes.filter(move |step| (step.source, step.service.host) == near)
     }
 
     /// Whoever has business with a service says something, and whoever watches it comes again and

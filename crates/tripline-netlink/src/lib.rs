@@ -8,6 +8,7 @@
 mod message;
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_sys::{Socket, SocketAddr};
 
@@ -44,6 +45,8 @@ pub struct Netlink {
 const BUFFER: usize = 64 << 10;
 /// `MSG_DONTWAIT` of recv(2).
 const DONT_WAIT: i32 = 0x40;
+/// `ENOBUFS`: messages were dropped.
+const NO_ROOM: i32 = 105;
 
 impl Netlink {
     /// Opens a socket to a family.
@@ -107,6 +110,26 @@ impl Netlink {
         }
     }
 
+    /// Hands out what the kernel has sent by itself, one datagram of it. `false` if nothing waits;
+    /// it does when the socket is ready to be read.
+    ///
+    /// # Errors
+    /// The kernel's. What it had no room for is lost, which is no error.
+    pub fn take(&mut self, mut each: impl FnMut(Answer<'_>)) -> io::Result<bool> {
+        let length = match self.receive_now() {
+            Ok(Some(length)) => length,
+            Ok(None) => return Ok(false),
+            Err(error) if error.raw_os_error() == Some(NO_ROOM) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        for answer in Answers::new(&self.buffer[..length]) {
+            if let Kind::Data(kind) = answer.kind {
+                each(Answer { kind, payload: answer.payload });
+            }
+        }
+        Ok(true)
+    }
+
     fn receive(&mut self) -> io::Result<usize> {
         self.socket.recv(&mut self.buffer.as_mut_slice(), 0)
     }
@@ -118,5 +141,11 @@ impl Netlink {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }

@@ -5,6 +5,7 @@
 //! It ends when the line to the sensor is cut. What it put into the kernel then runs out there.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tripline_core::Protocol;
 use tripline_packet::Duration;
 
-use crate::nft::{Change, Held, Ruleset, Sets};
+use crate::nft::{Challenge, Change, Held, Ruleset, Sets};
 use crate::target::{Scope, Target};
 use crate::xdp::Xdp;
 
@@ -21,7 +22,7 @@ use crate::xdp::Xdp;
 #[serde(rename_all = "snake_case")]
 enum Verb {
     /// Puts the tables there, empty.
-    Install { capacity: u32, slow_per_minute: u32 },
+    Install { capacity: u32, slow_per_minute: u32, challenge: Option<Challenge> },
     /// Takes them away.
     Teardown,
     /// In force for so many milliseconds.
@@ -30,6 +31,10 @@ enum Verb {
     Remove { target: Target },
     /// What is offered.
     Offered { services: Vec<(Protocol, u16)> },
+    /// Who, besides friends, is never challenged.
+    Spared { addresses: Vec<IpAddr> },
+    /// Challenge for the next seconds, or no longer.
+    Alive { alive: bool },
     /// What the kernel holds.
     Read,
     /// Drop the SYNs of curtailed sources at these interfaces, too; for so many sources.
@@ -79,8 +84,8 @@ struct Kernel {
 impl Kernel {
     fn perform(&mut self, verb: Verb) -> io::Result<Answer> {
         match verb {
-            Verb::Install { capacity, slow_per_minute } => {
-                nft(&Ruleset { capacity, slow_per_minute }.install())?;
+            Verb::Install { capacity, slow_per_minute, challenge } => {
+                nft(&Ruleset { capacity, slow_per_minute, challenge }.install())?;
             }
             Verb::Teardown => {
                 self.xdp = None;
@@ -101,6 +106,8 @@ impl Kernel {
                 self.sets.change(Change::Remove(target))?;
             }
             Verb::Offered { services } => self.sets.set_offered(&services)?,
+            Verb::Spared { addresses } => self.sets.set_spared(&addresses)?,
+            Verb::Alive { alive } => self.sets.set_alive(alive)?,
             Verb::Read => return self.read(),
             Verb::Xdp { interfaces, capacity } => {
                 self.xdp = Some(Xdp::attach(&interfaces, capacity)?);
@@ -187,8 +194,8 @@ impl Helper {
     /// # Errors
     /// The helper is gone, or the kernel refuses.
     pub fn install(&mut self, ruleset: &Ruleset) -> io::Result<()> {
-        let Ruleset { capacity, slow_per_minute } = *ruleset;
-        self.ask(&Verb::Install { capacity, slow_per_minute }).map(drop)
+        let Ruleset { capacity, slow_per_minute, challenge } = ruleset.clone();
+        self.ask(&Verb::Install { capacity, slow_per_minute, challenge }).map(drop)
     }
 
     /// Takes the tables away, and with them everything that is in force.
@@ -226,6 +233,22 @@ impl Helper {
     /// As for [`Helper::install`].
     pub fn set_offered(&mut self, services: Vec<(Protocol, u16)>) -> io::Result<Outcome> {
         Ok(outcome(&self.ask(&Verb::Offered { services })?))
+    }
+
+    /// Tells the kernel who, besides friends, is never challenged.
+    ///
+    /// # Errors
+    /// As for [`Helper::install`].
+    pub fn set_spared(&mut self, addresses: Vec<IpAddr>) -> io::Result<Outcome> {
+        Ok(outcome(&self.ask(&Verb::Spared { addresses })?))
+    }
+
+    /// Lets the kernel hand over openings for the next ten seconds, or no longer.
+    ///
+    /// # Errors
+    /// As for [`Helper::install`].
+    pub fn set_alive(&mut self, alive: bool) -> io::Result<Outcome> {
+        Ok(outcome(&self.ask(&Verb::Alive { alive })?))
     }
 
     /// What the kernel holds; `None` if the tables are gone.

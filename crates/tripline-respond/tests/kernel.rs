@@ -7,7 +7,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tripline_core::Protocol;
 use tripline_lab::Network;
 use tripline_packet::Duration;
-use tripline_respond::nft::{Change, Ruleset, Sets};
+use tripline_respond::nft::{Challenge, Change, Ruleset, Sets};
 use tripline_respond::xdp::Xdp;
 use tripline_respond::{Scope, Target};
 
@@ -17,6 +17,7 @@ fn main() -> anyhow::Result<()> {
         Trial::test("what_is_put_in_is_found_again", what_is_put_in_is_found_again),
         Trial::test("packets_are_dropped_and_counted", packets_are_dropped_and_counted),
         Trial::test("a_shield_drops_syns_and_nothing_else", a_shield_drops_syns_and_nothing_else),
+        Trial::test("challenges_are_for_whom_nobody_listens", challenges),
         Trial::test("a_table_that_is_gone_is_noticed", a_table_that_is_gone_is_noticed),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit()
@@ -31,7 +32,11 @@ fn network() -> Network {
 }
 
 fn install(network: &Network) {
-    let text = Ruleset::default().install();
+    install_rules(network, &Ruleset::default());
+}
+
+fn install_rules(network: &Network, rules: &Ruleset) {
+    let text = rules.install();
     let text = text.replace('\'', "");
     network.machine("server").run(&format!("nft -f - <<'END'\n{text}\nEND")).unwrap();
 }
@@ -120,6 +125,66 @@ fn packets_are_dropped_and_counted() -> Result<(), Failed> {
     change(Change::Add(v4, Duration::from_millis(300)))?;
     std::thread::sleep(std::time::Duration::from_millis(600));
     client.run("ping -c 1 -W 1 192.0.2.10")?;
+    Ok(())
+}
+
+/// Nobody reads the log here, so who is handed over gets no answer, and who is not is refused at
+/// once or served.
+fn challenges() -> Result<(), Failed> {
+    let network = network();
+    let friends = ["198.51.100.0/24", "198.51.100.7/32", "2001:db8:77::/48"];
+    let friends = friends.map(|friend| friend.parse().unwrap()).to_vec();
+    let challenge = Some(Challenge { group: 21_700, friends });
+    install_rules(&network, &Ruleset { challenge, ..Ruleset::default() });
+    let (server, client) = (network.machine("server"), network.machine("client"));
+    let alive = |alive| server.within(|| Sets::open().unwrap().set_alive(alive).unwrap());
+    let spare = |spared: &[&str]| {
+        let spared: Vec<_> = spared.iter().map(|one| one.parse().unwrap()).collect();
+        server.within(move || Sets::open().unwrap().set_spared(&spared).unwrap())
+    };
+    let addresses = ["192.0.2.10", "2001:db8:1::10"];
+    let connect = |address: &str, port: u16| {
+        let to = std::net::SocketAddr::new(address.parse().unwrap(), port);
+        let time = std::time::Duration::from_millis(300);
+        client.within(|| std::net::TcpStream::connect_timeout(&to, time).map(drop))
+    };
+    let is = |result: std::io::Result<()>, kind| result.is_err_and(|error| error.kind() == kind);
+    use std::io::ErrorKind::{ConnectionRefused, TimedOut};
+    for address in addresses {
+        assert!(is(connect(address, 7)?, ConnectionRefused), "not switched on");
+    }
+    alive(true)?;
+    for address in addresses {
+        assert!(is(connect(address, 7)?, TimedOut), "{address} is not handed over");
+        // The kernel itself looks whether somebody listens; nobody was told that he does.
+        let at = std::net::SocketAddr::new(address.parse().unwrap(), 8_080);
+        let service = server.within(|| std::net::TcpListener::bind(at).unwrap())?;
+        connect(address, 8_080)?.unwrap();
+        drop(service);
+        assert!(is(connect(address, 8_080)?, TimedOut), "nobody listens any more");
+    }
+    spare(&["192.0.2.20", "2001:db8:1::20"])?;
+    for address in addresses {
+        assert!(is(connect(address, 7)?, ConnectionRefused), "spared");
+    }
+    spare(&[])?;
+    server.within(|| Sets::open().unwrap().set_offered(&[(Protocol::Tcp, 7)]).unwrap())?;
+    assert!(is(connect("192.0.2.10", 7)?, ConnectionRefused), "offered");
+    // Beyond twenty at once of one source the kernel refuses as ever.
+    let burst =
+        client.run("nmap -n -Pn -sS --max-retries 0 --min-rate 500 -p 200-399 192.0.2.10")?;
+    let line = burst.out.lines().find(|line| line.contains("Not shown")).unwrap_or_default();
+    assert!(line.contains("closed"), "{}", burst.out);
+    alive(true)?;
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    alive(true)?;
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert!(is(connect("192.0.2.10", 9)?, TimedOut), "its time was not set anew");
+    std::thread::sleep(std::time::Duration::from_secs(7));
+    assert!(is(connect("192.0.2.10", 9)?, ConnectionRefused), "nobody kept it alive");
+    alive(true)?;
+    alive(false)?;
+    assert!(is(connect("192.0.2.10", 9)?, ConnectionRefused), "switched off");
     Ok(())
 }
 

@@ -7,7 +7,7 @@
 mod filter;
 mod interface;
 mod ring;
-mod sys;
+pub(crate) mod sys;
 
 use std::io;
 use std::os::fd::AsRawFd as _;

@@ -226,6 +226,7 @@ impl Engine {
         trail.judged = true;
         let steps = trail.steps.clone();
         let (proof, is_used, probes) = (trail.proof, trail.is_used(), trail.probes());
+        let said = trail.said.clone();
         let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
             return;
         };
@@ -257,6 +258,7 @@ impl Engine {
         incident.decoys |= joins_others;
         incident.proof = incident.proof.or(proof);
         incident.is_used |= is_used;
+        incident.hear(&said);
         for step in &steps {
             incident.add_source(step.source);
             incident.absorb(step);

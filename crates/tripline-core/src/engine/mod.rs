@@ -1,6 +1,7 @@
 //! The engine: packets and time in, events out.
 
 mod apart;
+mod challenge;
 mod judge;
 mod reconfigure;
 mod report;

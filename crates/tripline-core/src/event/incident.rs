@@ -195,6 +195,22 @@ pub struct Found {
     pub follow_up: Option<Timestamp>,
 }
 
+/// What a source said to a service that nobody offers, after it had completed a handshake with it:
+/// a challenge.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Said {
+    /// To whom it took itself to be speaking.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub service: Service,
+    /// When.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub time: Timestamp,
+    /// Its first bytes, at most 256, in printable ASCII: all others are escaped as in Rust and C
+    /// (`\r`, `\n`, `\x00`).
+    pub text: String,
+}
+
 /// One step of the evidence: an attempt, what was known about the service, and its weight.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -324,6 +340,8 @@ pub struct Incident {
     pub outcomes: OutcomeCounts,
     /// Services that answered the sweep, at most 256.
     pub found: Vec<Found>,
+    /// What it said where nobody listens, to at most 8 services.
+    pub said: Vec<Said>,
     /// Is the source address proven?
     pub proof: Proof,
     /// What should be done.

@@ -58,6 +58,12 @@ impl Handshake {
             mark: (flow.mark != NO_MARK).then_some(flow.mark),
         }
     }
+
+    /// The same of an opening that was weighed already.
+    pub(crate) fn of_step(step: &crate::trail::Step) -> Self {
+        let crate::trail::Step { source, service, time, hand, mark, .. } = *step;
+        Self { source, service, opened: time, hand, mark }
+    }
 }
 
 /// What the tracker learns.

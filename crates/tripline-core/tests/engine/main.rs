@@ -7,7 +7,7 @@ mod rig;
 use rig::{ACK, FIN, PSH, RST, Rig, SYN, URG, at_home, ip};
 use tripline_core::event::{Action, Order, PaceClass, Proof, Shape, Verdict};
 use tripline_core::settings::{Scanner, Settings};
-use tripline_core::{Emit, Standing, Technique};
+use tripline_core::{Emit, Protocol, Service, Standing, Technique};
 use tripline_packet::{Body, Duration, Hint, Tcp, TcpFlags, Timestamp, Transport};
 
 const SCANNER: &str = "198.51.100.66";
@@ -116,6 +116,52 @@ fn a_connect_sweep_is_proven_and_followed_up() {
     assert!(incident.found[0].follow_up.is_some());
     assert!(matches!(incident.proof, Proof::Proven { .. }));
     assert_eq!(incident.response.action, Action::Curtail);
+}
+
+/// A slip at one service proves nothing about a sweep that somebody else does in one's name.
+#[test]
+fn two_answered_challenges_prove_a_sweep() {
+    let mut rig = Rig::emitting(at_home(), Emit::Updates);
+    let service = |port| Service { host: ip(SERVER), protocol: Protocol::Tcp, port };
+    for port in 1..=10 {
+        rig.refused(ip(SCANNER), ip(SERVER), port);
+    }
+    rig.engine.challenged(ip(SCANNER), service(7), rig.now, b"");
+    rig.engine.challenged(ip(SCANNER), service(7), rig.now, b"");
+    let report = rig.report();
+    assert!(report.incidents.iter().all(|incident| incident.proof == Proof::None));
+    rig.engine.challenged(ip(SCANNER), service(9), rig.now, b"");
+    let report = rig.report();
+    let Proof::Proven { how, .. } = &report.one().proof else { panic!("{:?}", report.one()) };
+    assert!(how.contains("192.0.2.10:9/tcp, where nobody listens"), "{how}");
+    assert_eq!(report.one().response.action, Action::Curtail);
+    assert!(report.one().said.is_empty());
+    // What it wanted comes a moment later, and is news.
+    rig.engine.challenged(ip(SCANNER), service(9), rig.now, b"GET / HTTP/1.0\r\n\0\xff");
+    rig.engine.challenged(ip(SCANNER), service(9), rig.now, b"something else");
+    let report = rig.report();
+    let [said] = &report.one().said[..] else { panic!("{:?}", report.one().said) };
+    assert_eq!(said.service, service(9));
+    assert_eq!(said.text, "GET / HTTP/1.0\\r\\n\\x00\\xff");
+}
+
+#[test]
+fn challenges_before_the_verdict_count() {
+    let mut rig = Rig::new(at_home());
+    let service = |port| Service { host: ip(SERVER), protocol: Protocol::Tcp, port };
+    // Nobody: there is nothing that it could prove.
+    rig.engine.challenged(ip("198.51.100.9"), service(1), rig.now, b"hello");
+    for port in 1..=2 {
+        rig.refused(ip(SCANNER), ip(SERVER), port);
+        rig.engine.challenged(ip(SCANNER), service(port), rig.now, &[b'a'; 1_000]);
+    }
+    for port in 3..=10 {
+        rig.refused(ip(SCANNER), ip(SERVER), port);
+    }
+    let report = rig.finish();
+    assert!(matches!(report.one().proof, Proof::Proven { .. }));
+    assert_eq!(report.one().said.len(), 2);
+    assert_eq!(report.one().said[0].text.len(), 256);
 }
 
 #[test]

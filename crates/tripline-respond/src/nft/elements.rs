@@ -54,6 +54,12 @@ const SETS: [Set; 9] = [
     set(NETS_TABLE, "nets6", Kind::Net { v4: false }),
 ];
 const OFFERED: Set = set(TABLE, "offered", Kind::Slow { v4: true });
+/// Sets of [`super::Challenge`].
+const SPARED: [(Set, bool); 2] = [
+    (set(TABLE, "spared4", Kind::Host { v4: true, site: false }), true),
+    (set(TABLE, "spared6", Kind::Host { v4: false, site: false }), false),
+];
+const ALIVE: Set = set(TABLE, "alive", Kind::Slow { v4: true });
 
 // Messages and attributes of nf_tables.
 const SUBSYSTEM: u16 = 10;
@@ -148,16 +154,34 @@ impl Sets {
             .iter()
             .filter_map(|(protocol, port)| Some((service_key(*protocol, *port)?, false)))
             .collect();
+        self.0.send(&transaction(|batch| batch_replacement(batch, OFFERED, &elements)))
+    }
+
+    /// Tells the kernel who, besides friends, is never challenged. Replaces what it was told before.
+    ///
+    /// # Errors
+    /// The kernel's: `NotFound` if the tables were installed without a [`super::Challenge`].
+    pub fn set_spared(&mut self, addresses: &[IpAddr]) -> io::Result<()> {
         self.0.send(&transaction(|batch| {
-            // Without elements it means all.
-            batch.message(DELETE_ELEMENTS, flags::ACK, &HEAD, |batch| {
-                batch.text(list::TABLE, OFFERED.table);
-                batch.text(list::SET, OFFERED.name);
-            });
-            for elements in elements.chunks(MOST_AT_A_TIME) {
-                batch_elements(batch, NEW_ELEMENTS, OFFERED, elements, None);
+            for (set, v4) in SPARED {
+                let of_family = addresses.iter().filter(|address| address.is_ipv4() == v4);
+                let elements: Vec<Element> =
+                    of_family.map(|address| (bytes((*address).into()), false)).collect();
+                batch_replacement(batch, set, &elements);
             }
         }))
+    }
+
+    /// Lets the kernel hand over openings for the next ten seconds (`true`), or no longer.
+    ///
+    /// # Errors
+    /// As for [`Sets::set_spared`].
+    pub fn set_alive(&mut self, alive: bool) -> io::Result<()> {
+        // Protocols are one byte in the kernel's registers, and four here as part of a key.
+        let (_, tcp) = PROTOCOLS[0];
+        let elements: &[Element] = if alive { &[(vec![tcp], false)] } else { &[] };
+        // Adding what is there does not set its time anew, so it is taken away first.
+        self.0.send(&transaction(|batch| batch_replacement(batch, ALIVE, elements)))
     }
 
     /// Everything that the kernel holds.
@@ -214,6 +238,18 @@ fn transaction(fill: impl FnOnce(&mut Batch)) -> Batch {
     fill(&mut batch);
     batch.message(BATCH_END, 0, &head, |_| {});
     batch
+}
+
+/// Puts elements in the place of all that a set has.
+fn batch_replacement(batch: &mut Batch, set: Set, elements: &[Element]) {
+    // Without elements it means all.
+    batch.message(DELETE_ELEMENTS, flags::ACK, &HEAD, |batch| {
+        batch.text(list::TABLE, set.table);
+        batch.text(list::SET, set.name);
+    });
+    for elements in elements.chunks(MOST_AT_A_TIME) {
+        batch_elements(batch, NEW_ELEMENTS, set, elements, None);
+    }
 }
 
 fn batch_elements(

@@ -1,9 +1,11 @@
 //! The sets of nftables that the kernel drops by.
 
+mod challenge;
 #[cfg(target_os = "linux")]
 mod elements;
 mod text;
 
+pub use challenge::Challenge;
 #[cfg(target_os = "linux")]
 pub use elements::{Change, Held, Sets};
 pub use text::{FAMILY, NETS_TABLE, Ruleset, TABLE};

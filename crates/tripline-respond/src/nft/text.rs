@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::challenge::Challenge;
+
 /// The family of the tables.
 pub const FAMILY: &str = "inet";
 /// The table for single sources.
@@ -17,11 +19,13 @@ pub struct Ruleset {
     pub capacity: u32,
     /// New sessions a minute at services that nobody offers, for a source that is slowed.
     pub slow_per_minute: u32,
+    /// Whether, and how, those are challenged who try services that nobody offers.
+    pub challenge: Option<Challenge>,
 }
 
 impl Default for Ruleset {
     fn default() -> Self {
-        Self { capacity: 65_536, slow_per_minute: 6 }
+        Self { capacity: 65_536, slow_per_minute: 6, challenge: None }
     }
 }
 
@@ -32,14 +36,16 @@ impl Ruleset {
     /// addresses are translated, so that ports of containers are those that the world sees.
     pub fn install(&self) -> String {
         let mut text = self.teardown();
-        let Self { capacity, slow_per_minute } = self;
+        let Self { capacity, slow_per_minute, challenge } = self;
         let set = |text: &mut String, name: &str, kind: &str| {
             let _ = writeln!(
                 text,
                 "\tset {name} {{\n\t\ttype {kind}\n\t\tsize {capacity}\n\t\tflags dynamic,timeout\n\t\tcounter\n\t}}\n"
             );
         };
+        let excuse = challenge.as_ref().map_or_else(String::new, |_| Challenge::excuse());
         let _ = writeln!(text, "table {FAMILY} {TABLE} {{");
+        text.extend(challenge.iter().map(Challenge::install));
         set(&mut text, "hosts4", "ipv4_addr");
         set(&mut text, "hosts6", "ipv6_addr");
         set(&mut text, "nets64", "ipv6_addr");
@@ -65,7 +71,7 @@ impl Ruleset {
 \t}}\n
 \tchain slow {{
 \t\tmeta l4proto . th dport @offered return
-\t\tupdate @rate4 {{ ip saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
+{excuse}\t\tupdate @rate4 {{ ip saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
 \t\tupdate @rate6 {{ ip6 saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
 \t}}
 }}

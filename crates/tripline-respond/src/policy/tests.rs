@@ -51,6 +51,7 @@ fn proven(source: &str) -> Incident {
         targets: Vec::new(),
         outcomes: OutcomeCounts::default(),
         found: Vec::new(),
+        said: Vec::new(),
         proof: Proof::Proven { how: "acknowledged".to_owned(), when: now() },
         response: Response { action: Action::Curtail, reason: String::new() },
         story: "a sweep".to_owned(),

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tripline_capture::live::{Filter, Interface, Live, Options, Ring};
 use tripline_core::{Config, Emit, Engine};
 use tripline_respond::helper::{self, Helper};
+use tripline_respond::nft::{Challenge, Ruleset};
 use tripline_respond::{Mode, Policy};
 use tripline_store::Store;
 
@@ -25,6 +26,7 @@ use crate::record::{self, Recorder};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
 use crate::view::View;
+use crate::watch::challenge::Opened;
 use crate::watch::confine::{confine, keep_only, pass_on};
 use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
@@ -48,7 +50,8 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let control = Control::bind(&state).context("cannot start a second time")?;
     let filter = if args.whole { Filter::Everything } else { Filter::Decisive };
     let live = open(&interfaces, !is_host, filter)?;
-    let mut curtailer = curtailer(&settings)?;
+    let challenge = open_challenge(&settings, is_host)?;
+    let mut curtailer = curtailer(&settings, challenge.as_ref())?;
     if settings.curtail.xdp {
         curtailer.shield(interfaces.iter().map(|interface| interface.index).collect());
     }
@@ -69,6 +72,9 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let host = is_host.then(|| Host::open(&settings.watch)).transpose()?;
     greet(&settings, &interfaces);
     let mut sensor = Sensor::new(live, engine(&settings)?, host, curtailer);
+    if let Some(challenge) = challenge {
+        sensor.challenge(challenge.start());
+    }
     let signals = signals()?;
     let now = sensor.now();
     let store = Store::open(&state)?;
@@ -228,14 +234,31 @@ fn open(interfaces: &[Interface], promiscuous: bool, filter: Filter) -> Result<L
     Ok(live)
 }
 
-fn curtailer(settings: &Settings) -> Result<Curtailer> {
+/// Whether challenges are asked for, and make sense.
+fn is_challenging(settings: &Settings, is_host: bool) -> bool {
+    settings.curtail.challenge && settings.curtail.mode == Mode::Enforce && is_host
+}
+
+/// Opens the way of challenges, as long as there is the right to.
+fn open_challenge(settings: &Settings, is_host: bool) -> Result<Option<Opened>> {
+    if !is_challenging(settings, is_host) {
+        return Ok(None);
+    }
+    let opened = Opened::open(random_key()?);
+    opened.map(Some).context("cannot challenge (`challenge` under `[curtail]`)")
+}
+
+fn curtailer(settings: &Settings, challenge: Option<&Opened>) -> Result<Curtailer> {
     let curtail = &settings.curtail;
     let links = host::links().context("cannot list the network interfaces")?;
     let policy = Policy { links, ..curtail.policy() };
-    let ruleset = curtail.ruleset();
+    let friends = settings.detection.friends.clone();
+    let challenge =
+        challenge.map(|opened| Challenge { group: opened.group(), friends: friends.clone() });
+    let ruleset = Ruleset { challenge, ..curtail.ruleset() };
     let start = || start_helper(curtail.xdp);
     let helper = (curtail.mode == Mode::Enforce).then(start).transpose()?;
-    Ok(Curtailer::new(policy, ruleset, settings.detection.friends.clone(), helper))
+    Ok(Curtailer::new(policy, ruleset, friends, helper))
 }
 
 fn start_helper(xdp: bool) -> Result<Helper> {
@@ -275,18 +298,22 @@ fn drop_rights_of_children() -> Result<()> {
     Ok(())
 }
 
-fn engine(settings: &Settings) -> Result<Engine> {
+/// A key that nobody can foresee.
+fn random_key() -> Result<[u64; 2]> {
     let mut key = [0; 16];
     let mut random = std::fs::File::open("/dev/urandom").context("cannot read /dev/urandom")?;
     io::Read::read_exact(&mut random, &mut key)?;
-    let [one, two] = [&key[..8], &key[8..]]
-        .map(|half| half.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
+    Ok([&key[..8], &key[8..]]
+        .map(|half| half.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))))
+}
+
+fn engine(settings: &Settings) -> Result<Engine> {
     Ok(Engine::new(Config {
         settings: settings.detection.clone(),
         catalog: data::catalog()?,
         likelihoods: data::likelihoods()?,
         tools: data::tools()?,
-        key: [one, two],
+        key: random_key()?,
         emit: Emit::Updates,
     }))
 }
@@ -303,7 +330,8 @@ fn signals() -> Result<Signals> {
 /// Says what is watched, and what will be done.
 fn greet(settings: &Settings, interfaces: &[Interface]) {
     let names: Vec<&str> = interfaces.iter().map(|interface| &*interface.name).collect();
-    let what = if settings.watch.interfaces.is_empty() { "this machine on " } else { "" };
+    let is_host = settings.watch.interfaces.is_empty();
+    let what = if is_host { "this machine on " } else { "" };
     let home: Vec<String> = settings.detection.home.iter().map(ToString::to_string).collect();
     let mode = match settings.curtail.mode {
         Mode::Off => "nothing is decided about sweepers",
@@ -313,4 +341,10 @@ fn greet(settings: &Settings, interfaces: &[Interface]) {
         Mode::Enforce => "sweepers are curtailed",
     };
     tracing::info!("watching {what}{}; home {}; {mode}", names.join(", "), home.join(", "));
+    if is_challenging(settings, is_host) {
+        tracing::info!("who tries what nobody offers is challenged: such ports may look open once");
+    } else if settings.curtail.challenge {
+        let why = if is_host { "only with --enforce" } else { "only for this machine itself" };
+        tracing::warn!("nobody is challenged: {why}");
+    }
 }

@@ -6,7 +6,7 @@ use tripline_core::event::{Event, EvidenceStep, Incident, Probe, ServiceEvent};
 use tripline_packet::Addr;
 
 use crate::human::{self, Clock};
-use crate::report::incident::{full_weight, title};
+use crate::report::incident::{add_said, full_weight, title};
 use crate::report::words;
 use crate::term::{Ink, Line, Page, Terminal};
 
@@ -99,6 +99,10 @@ fn add_incident(page: &mut Page, incident: &Incident, clock: &Clock) {
     page.paragraph(&line, 0);
     let line = page.line().plain(&incident.story);
     page.paragraph(&line, 2);
+    if !incident.said.is_empty() {
+        page.gap();
+        add_said(page, incident);
+    }
     if incident.evidence.is_empty() {
         page.gap();
         let line = page.line().plain(

@@ -10,6 +10,9 @@ use super::{picture, words};
 /// Sources and found services beyond these are only counted; `--json` has them all.
 const MOST_SOURCES: usize = 4;
 const MOST_FOUND: usize = 12;
+/// The same of what it said, and of each the beginning.
+const MOST_SAID: usize = 3;
+const MOST_SAID_LETTERS: usize = 120;
 /// The heaviest pieces of evidence that are shown; `tripline explain` shows all.
 const MOST_EVIDENCE: usize = 3;
 
@@ -27,6 +30,7 @@ pub fn add(page: &mut Page, incident: &Incident, clock: &Clock, input: &str) {
     add_how(page, incident);
     add_outcomes(page, incident);
     add_found(page, incident, clock);
+    add_said(page, incident);
     add_certainty(page, incident, clock);
     add_response(page, incident, clock);
     add_hints(page, incident, input);
@@ -167,6 +171,18 @@ fn add_found(page: &mut Page, incident: &Incident, clock: &Clock) {
         let more = human::count((found.len() - MOST_FOUND) as u64);
         let line = page.line().faint(format!("and {more} more"));
         page.field("", &line);
+    }
+}
+
+/// What it said where nobody listens.
+pub(crate) fn add_said(page: &mut Page, incident: &Incident) {
+    let mut label = "said";
+    for said in incident.said.iter().take(MOST_SAID) {
+        let text: String = said.text.chars().take(MOST_SAID_LETTERS).collect();
+        let more = if text.len() < said.text.len() { "…" } else { "" };
+        let line = page.line().strong(format!("{text}{more}"));
+        let line = line.faint(format!("  to {}, where nobody listens", said.service));
+        page.field(std::mem::take(&mut label), &line);
     }
 }
 

@@ -30,6 +30,7 @@ struct Telling {
     verdict: Verdict,
     is_proven: bool,
     found: usize,
+    said: usize,
 }
 
 /// Incidents whose state is remembered.
@@ -46,6 +47,7 @@ impl<W: Write> Stream<W> {
             verdict: incident.verdict,
             is_proven: matches!(incident.proof, Proof::Proven { .. }),
             found: incident.found.len(),
+            said: incident.said.len(),
         };
         let before = self.told.insert(incident.id.clone(), telling);
         if self.told.len() > MOST {
@@ -59,6 +61,9 @@ impl<W: Write> Stream<W> {
         page.fill(time, &title, STAMP);
         let story = page.line().plain(&incident.story);
         page.paragraph(&story, STAMP);
+        if before.is_none_or(|before| before.said < telling.said) {
+            incident::add_said(page, incident);
+        }
         if before.is_none() {
             let action = words::action(incident.response.action);
             let why = format!(": {}", incident.response.reason);

@@ -60,6 +60,7 @@ struct CurtailTable {
     per_minute: Option<Size>,
     slow_per_minute: Option<Size>,
     xdp: Option<bool>,
+    challenge: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,6 +150,7 @@ impl CurtailTable {
         set(&mut curtail.per_minute, self.per_minute.map(|size| size.0));
         set(&mut curtail.slow_per_minute, self.slow_per_minute.map(|size| size.0));
         set(&mut curtail.xdp, self.xdp);
+        set(&mut curtail.challenge, self.challenge);
     }
 }
 

@@ -85,6 +85,9 @@ pub struct Curtail {
     pub slow_per_minute: usize,
     /// Drop the SYNs of those who are cut off at the network driver, before nftables.
     pub xdp: bool,
+    /// Whether those are challenged who try services that nobody offers: this machine only, and only
+    /// where it is enforced.
+    pub challenge: bool,
 }
 
 impl Default for Curtail {
@@ -98,6 +101,7 @@ impl Default for Curtail {
             per_minute: policy.per_minute,
             slow_per_minute: ruleset.slow_per_minute as usize,
             xdp: false,
+            challenge: false,
         }
     }
 }

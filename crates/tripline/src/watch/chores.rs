@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use tripline_core::event::Event;
 use tripline_packet::{Duration, Timestamp};
 
+use super::challenge::Challenges;
 use super::clock::Jump;
 use super::control::{self, Control};
 use super::keeper::Keeper;
@@ -37,7 +38,10 @@ impl Sensor {
             self.tell(jumped(jump, self.clock.now()), sink)?;
         }
         let now = self.clock.now();
-        if let Err(error) = self.look_at_host(now) {
+        let host = self.look_at_host(now);
+        // Who does not know what is offered, or cannot answer, lets the kernel refuse.
+        let challenges = host.is_ok() && self.challenges.as_ref().is_some_and(Challenges::is_alive);
+        if let Err(error) = host {
             let message = format!("the kernel does not tell what this machine offers: {error}");
             self.tell(notice("host_unknown", Some(now), message), sink)?;
         }
@@ -55,6 +59,7 @@ impl Sensor {
         if moment >= self.next_comparison {
             self.next_comparison = moment + COMPARISON;
             self.curtailer.reconcile(now);
+            self.curtailer.keep_challenging(challenges);
             // Whoever starts us starts another helper; we have not the right to.
             ensure!(
                 !self.curtailer.is_helpless(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 
 use anyhow::Context as _;
 
@@ -36,6 +37,8 @@ pub struct Curtailer {
     is_helpless: bool,
     told_trouble: Option<Timestamp>,
     offered: Vec<(Protocol, u16)>,
+    /// Who, besides friends, is never challenged.
+    spared: Vec<IpAddr>,
     held: Vec<(Target, Held)>,
     events: Vec<Event>,
 }
@@ -62,6 +65,7 @@ impl Curtailer {
             is_helpless: false,
             told_trouble: None,
             offered: Vec::new(),
+            spared: Vec::new(),
             held: Vec::new(),
             events: Vec::new(),
         }
@@ -135,6 +139,7 @@ impl Curtailer {
     /// Addresses that must not be touched from now on. Who is curtailed and is among them is
     /// released.
     pub fn set_protected(&mut self, protected: Protected, links: Vec<Prefix>, now: Timestamp) {
+        self.spare(&protected);
         self.protected = protected;
         self.policy.links = links;
         let targets: Vec<Target> = self.ledger.active().map(|active| active.target).collect();
@@ -142,6 +147,25 @@ impl Curtailer {
             if let Some(why) = self.is_protected(target.source) {
                 self.release(&target, &Author::Sensor, &format!("never touched: {why}"), now);
             }
+        }
+    }
+
+    /// Lets the kernel hand over openings at services that nobody offers, for the next ten seconds
+    /// (`true`), or no longer. Without challenges nothing is done.
+    pub fn keep_challenging(&mut self, alive: bool) {
+        if self.ruleset.challenge.is_some()
+            && let Some(helper) = &mut self.helper
+        {
+            // If it fails, tables are missing, and the next comparison brings them back.
+            let _ = helper.set_alive(alive);
+        }
+    }
+
+    /// Who is never touched is not challenged either.
+    fn spare(&mut self, protected: &Protected) {
+        if !protected.keys().eq(&self.spared) {
+            self.spared = protected.keys().copied().collect();
+            self.tell_spared();
         }
     }
 
@@ -346,6 +370,7 @@ impl Curtailer {
 
     fn put_back(&mut self, now: Timestamp) {
         self.tell_offered();
+        self.tell_spared();
         let all: Vec<Curtailment> = self.ledger.active().cloned().collect();
         for Curtailment { target, until, .. } in all {
             let result = self.change(Change::Add(target, until.since(now)));
@@ -370,6 +395,14 @@ impl Curtailer {
         if let Some(helper) = &mut self.helper {
             // If it fails, tables are missing, and the next comparison brings them back.
             let _ = helper.set_offered(self.offered.clone());
+        }
+    }
+
+    fn tell_spared(&mut self) {
+        if self.ruleset.challenge.is_some()
+            && let Some(helper) = &mut self.helper
+        {
+            let _ = helper.set_spared(self.spared.clone());
         }
     }
 

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! rings ──▶ Frame ──▶ Packet ──▶ Engine ──▶ Event ──▶ sinks
-//!             host ──▶ listening ──┘           ├──▶ Curtailer ──▶ helper ──▶ kernel
-//!                                              └──▶ hooks
+//!             host ──▶ listening ──┤           ├──▶ Curtailer ──▶ helper ──▶ kernel
+//!             challenges ──▶ proof ┘           └──▶ hooks
 //! ```
 //!
-//! One thread does all of it, so nothing needs a lock. What takes longer than a few microseconds
+//! One thread does all of it but answering [`challenge`]s, so nothing needs a lock. What takes longer than a few microseconds
 //! (reading the socket table, comparing the kernel's sets) is done once in a while.
 
+pub mod challenge;
 mod chores;
 pub mod clock;
 pub mod confine;
@@ -38,6 +39,7 @@ use crate::record::Recorder;
 
 use tripline_store::Known;
 
+use challenge::Challenges;
 use clock::Clock;
 use control::Control;
 use curtail::Curtailer;
@@ -78,6 +80,7 @@ pub struct Sensor {
     started: Timestamp,
     host: Option<Host>,
     curtailer: Curtailer,
+    challenges: Option<Challenges>,
     counts: Counts,
     next_look: Instant,
     next_comparison: Instant,
@@ -118,6 +121,7 @@ impl Sensor {
             clock,
             host,
             curtailer,
+            challenges: None,
             counts: Counts::default(),
             next_look: now,
             next_comparison: now,
@@ -147,6 +151,11 @@ impl Sensor {
     /// Answers what is asked there.
     pub fn listen(&mut self, control: Control) {
         self.control = Some(control);
+    }
+
+    /// Takes what is learned by challenges.
+    pub fn challenge(&mut self, challenges: Challenges) {
+        self.challenges = Some(challenges);
     }
 
     /// Tells hooks of events.
@@ -210,12 +219,24 @@ impl Sensor {
             self.frames(&mut packet)?;
             let now = self.clock.now() - BEHIND;
             self.engine.handle_timeout(now);
+            self.take_proofs(now);
             self.drain(sink)?;
         }
         self.service.stopping();
+        self.curtailer.keep_challenging(false);
         self.keep();
         let troubles = self.hooks.as_mut().map(HookSink::finish);
         self.tell_troubles(troubles, sink)
+    }
+
+    /// Tells the detector who answered a challenge, once it has seen what came before `seen`.
+    fn take_proofs(&mut self, seen: Timestamp) {
+        let Some(challenges) = &mut self.challenges else {
+            return;
+        };
+        while let Some((time, answered)) = challenges.next(&self.clock, seen) {
+            self.engine.challenged(answered.source, answered.service, time, &answered.said);
+        }
     }
 
     /// Handles what is there, or waits a little for it.
@@ -227,10 +248,12 @@ impl Sensor {
                 Next::Frame(mut frame) => {
                     self.counts.frames += 1;
                     frame.time = self.clock.of(frame.time);
-                    if let Ok(true) = self.decoder.decode_into(&frame, packet) {
-                        if let Some(recorder) = &mut self.recorder {
-                            recorder.frame(&frame, packet);
-                        }
+                    let is_read = self.decoder.decode_into(&frame, packet) == Ok(true);
+                    let challenges = self.challenges.as_ref();
+                    if is_read && let Some(recorder) = &mut self.recorder {
+                        recorder.frame(&frame, packet);
+                    }
+                    if is_read && challenges.is_none_or(|challenges| challenges.disguise(packet)) {
                         self.engine.handle(packet);
                     }
                 }

@@ -78,7 +78,7 @@ fn cut_off(family: Family) -> Result<()> {
 }
 
 /// At first the source may be unproven, and is only slowed down.
-fn is_from_everything(event: &Value, source: &str) -> bool {
+pub(crate) fn is_from_everything(event: &Value, source: &str) -> bool {
     is_step(event, "curtailed", source) && event["from"] == "everything"
 }
 

@@ -3,6 +3,7 @@
 //! [`rig::check_programs`] names.
 #![cfg(target_os = "linux")]
 
+mod challenge;
 mod curtail;
 mod innocent;
 mod rig;
@@ -23,7 +24,8 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = Arguments::from_args();
     // Two cores: what is started beside would be in the way of those who must be quick.
     arguments.test_threads.get_or_insert(1);
-    let trials = [curtail::trials(), innocent::trials(), trouble::trials()].into_trials();
+    let trials = [challenge::trials(), curtail::trials(), innocent::trials(), trouble::trials()]
+        .into_trials();
     libtest_mimic::run(&arguments, trials).exit()
 }
 

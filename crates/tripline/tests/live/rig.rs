@@ -257,6 +257,7 @@ pub(crate) fn check_programs() -> Result<()> {
         ("nft", "nftables"),
         ("nmap", "nmap"),
         ("hping3", "hping3"),
+        ("masscan", "masscan"),
         ("nginx", "nginx-light"),
         ("curl", "curl"),
         ("/usr/bin/python3", "python3-scapy"),

@@ -32,4 +32,6 @@ pub mod run;
 pub mod settings;
 pub mod term;
 #[cfg(target_os = "linux")]
+pub mod view;
+#[cfg(target_os = "linux")]
 pub mod watch;

@@ -3,6 +3,8 @@
 //! For a person with the time and a word for how grave it is; for the journal with the priority that
 //! it understands (sd-daemon(3)), and without a time, which the journal has of its own.
 
+pub mod held;
+
 use std::fmt;
 use std::os::linux::fs::MetadataExt as _;
 
@@ -59,8 +61,12 @@ where
         match self {
             Self::Journal => writeln!(writer, "<{}>{text}", priority(level)),
             Self::Person => {
-                let time = Clock::start().now().to_string();
-                writeln!(writer, "{time:.19}Z {:5} {text}", level.as_str())
+                let said = held::Said { time: Clock::start().now(), level: *level, text };
+                match held::keep(said) {
+                    // What is written is empty then.
+                    None => Ok(()),
+                    Some(said) => writeln!(writer, "{said}"),
+                }
             }
         }
     }

@@ -23,6 +23,7 @@ use crate::metrics::Endpoint;
 use crate::output::{JsonLines, Sink};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
+use crate::view::{self, Look, View};
 use crate::watch::confine::{confine, keep_only, pass_on};
 use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
@@ -53,11 +54,6 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         tracing::warn!("this kernel cannot confine the sensor to its folder (Landlock)");
     }
 
-    let mut sink: Box<dyn Sink> = if args.json {
-        Box::new(JsonLines(io::stdout()))
-    } else {
-        Box::new(Stream::new(io::stdout(), args.display.terminal()))
-    };
     let follows = is_host && args.settings.layers().resolve()?.detection.home.is_empty();
     let host = is_host.then(|| Host::open(&settings.watch.admin_ports)).transpose()?;
     greet(&settings, &interfaces);
@@ -79,8 +75,41 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     if let Some(hooks) = hooks {
         sensor.tell_hooks(hooks);
     }
+    let (_view, mut sink) = outputs(args, &sensor, &signals, is_host);
     sensor.run(&signals, sink.as_mut())?;
     Ok(Exit::Fine)
+}
+
+/// Where events go, and the view, where there is one. It ends before the sensor's error is told, if
+/// there is one.
+fn outputs(
+    args: &WatchArgs,
+    sensor: &Sensor,
+    signals: &Signals,
+    is_host: bool,
+) -> (Option<View>, Box<dyn Sink>) {
+    if args.json {
+        return (None, Box::new(JsonLines(io::stdout())));
+    }
+    let terminal = args.display.terminal();
+    let plain: Box<dyn Sink> = Box::new(Stream::new(io::stdout(), terminal));
+    if args.plain || !view::is_possible() {
+        return (None, plain);
+    }
+    let what = if is_host { "this machine on " } else { "" }.to_owned();
+    let file = args.settings.settings.as_ref();
+    let options = file.map(|file| format!(" --settings {}", file.display())).unwrap_or_default();
+    let look = Look { terminal, what, options };
+    match View::start(sensor.board(), look, signals.stop.clone()) {
+        Ok(view) => {
+            let sink = Box::new(view.sink(plain));
+            (Some(view), sink)
+        }
+        Err(error) => {
+            tracing::warn!("no view on this terminal, events come as lines: {error}");
+            (None, plain)
+        }
+    }
 }
 
 /// Says what becomes of the memory.

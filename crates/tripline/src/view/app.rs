@@ -312,7 +312,7 @@ impl App {
 /// Frames per second between two looks.
 fn rate(old: &Status, new: &Status) -> Option<f64> {
     let frames = |status: &Status| -> u64 {
-        status.interfaces.iter().map(|interface| interface.frames).sum()
+        status.interfaces.iter().fold(0, |sum, one| sum.saturating_add(one.frames))
     };
     let seconds = new.now.since(old.now).as_secs_f64();
     (seconds > 0.0).then(|| frames(new).saturating_sub(frames(old)) as f64 / seconds)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tripline_core::Suspect;
 use tripline_core::event::{Incident, Notice, ServiceEvent};
-use tripline_packet::{Addr, Timestamp};
+use tripline_packet::{Addr, Prefix, Timestamp};
 use tripline_respond::Mode;
 
 use crate::explain;
@@ -14,7 +14,7 @@ use crate::term::{Ink, Line, Page, Terminal};
 use crate::watch::control::InForce;
 use crate::watch::status::Status;
 
-use super::panes::{Subject, service};
+use super::panes::{Subject, is_by, network, service};
 
 /// Hosts and incidents beyond these are only counted.
 const MOST_HOSTS: usize = 32;
@@ -52,7 +52,11 @@ impl Writer<'_> {
                 || sources.iter().any(|source| one.curtailment.target.source.contains(*source))
         };
         let in_force: Vec<&InForce> = self.status.curtailed.iter().filter(of_it).collect();
-        self.held_off(&in_force, sources);
+        let only = match sources.as_slice() {
+            [source] => Some(Prefix::new(*source, 128)),
+            _ => None,
+        };
+        self.held_off(&in_force, only);
         self.command("read on", &format!("tripline explain {}", incident.signature));
         picture::add(self.page, incident);
         if !incident.evidence.is_empty() {
@@ -62,8 +66,8 @@ impl Writer<'_> {
         self.touched(incident);
     }
 
-    /// What is done about sources, and how to change that.
-    fn held_off(&mut self, in_force: &[&InForce], sources: &[Addr]) {
+    /// What is done about a source, if it is one, and how to change that.
+    fn held_off(&mut self, in_force: &[&InForce], only: Option<Prefix>) {
         let mut label = "held off";
         for one in in_force.iter().take(MOST_INCIDENTS) {
             let left = human::duration(one.left as f64);
@@ -80,12 +84,13 @@ impl Writer<'_> {
             };
             self.page.field(std::mem::take(&mut label), &line);
         }
-        match (in_force, sources) {
+        match (in_force, only) {
             ([first, ..], _) => {
                 let source = first.curtailment.target.source.short();
                 self.command("", &format!("sudo tripline release {source}"));
             }
-            ([], [source]) if self.status.mode == Mode::Enforce => {
+            ([], Some(source)) if self.status.mode == Mode::Enforce => {
+                let source = source.short();
                 let command = format!("sudo tripline curtail {source} --because REASON");
                 self.command("hold off", &command);
             }
@@ -144,17 +149,19 @@ impl Writer<'_> {
         }
         let incidents = self.status.incidents.iter();
         let of_it: Vec<&Incident> =
-            incidents.filter(|one| one.sources.contains(&suspect.source)).collect();
+            incidents.filter(|one| is_by(one, suspect.source)).collect();
         if of_it.is_empty() {
             let text = if suspect.judged { "given; the incident is older" } else { "none yet" };
             let line = self.page.line().plain(text);
             self.field("verdict", line);
         }
-        let source = suspect.source;
-        let curtailed = self.status.curtailed.iter();
-        let in_force: Vec<&InForce> =
-            curtailed.filter(|one| one.curtailment.target.source.contains(source)).collect();
-        self.held_off(&in_force, &[source]);
+        let source = network(suspect.source);
+        let overlaps = |one: &&InForce| {
+            let held = one.curtailment.target.source;
+            held.contains(source.addr()) || source.contains(held.addr())
+        };
+        let in_force: Vec<&InForce> = self.status.curtailed.iter().filter(overlaps).collect();
+        self.held_off(&in_force, Some(source));
         self.incidents("Incidents", &of_it);
     }
 

@@ -117,7 +117,7 @@ fn mode(mode: Mode, line: Line) -> Line {
 fn losses(status: &Status, term: Terminal) -> Vec<Part> {
     let alarm = |rank, text: String| (rank, term.line().add(Ink::Alarm, text));
     let mut parts = Vec::new();
-    match status.interfaces.iter().map(|interface| interface.drops).sum() {
+    match status.interfaces.iter().fold(0, |sum: u64, one| sum.saturating_add(one.drops)) {
         0 => parts.push((4, term.line().plain("0 dropped"))),
         drops => parts.push(alarm(8, format!("{} DROPPED", human::count(drops)))),
     }

@@ -2,7 +2,7 @@
 
 use tripline_core::event::{Incident, Notice, ServiceEvent, Verdict};
 use tripline_core::{Service, Suspect};
-use tripline_packet::Timestamp;
+use tripline_packet::{Addr, Prefix, Timestamp};
 use tripline_respond::{Mode, Scope};
 
 use crate::human;
@@ -213,7 +213,7 @@ impl Seen<'_> {
         let row = |in_force: &InForce| Row {
             id: id_of_curtailed(in_force),
             cells: vec![
-                self.line().strong(in_force.curtailment.target.source.short()),
+                self.line().strong(source(in_force)),
                 self.line().plain(match in_force.curtailment.target.scope {
                     Scope::Everything => "everything".to_owned(),
                     Scope::Service { protocol, port } => format!("{port}/{protocol}"),
@@ -221,7 +221,7 @@ impl Seen<'_> {
                 }),
                 self.line().plain(human::duration(in_force.left as f64)),
                 self.kernel(in_force),
-                self.line().faint(&in_force.curtailment.because),
+                self.line().faint(without(&in_force.curtailment.because, &source(in_force))),
             ],
         };
         List {
@@ -301,15 +301,14 @@ impl Seen<'_> {
             Verdict::FollowUp => self.line().add(Ink::Alarm, "came back: "),
             other => self.line().strong(format!("{}: ", words::verdict(other))),
         };
-        let source = incident.sources.first().map(|source| format!("{source} "));
-        let story = source.and_then(|source| incident.story.strip_prefix(&source));
-        line.plain(story.unwrap_or(&incident.story))
+        let source = incident.sources.first().map(ToString::to_string).unwrap_or_default();
+        line.plain(without(&incident.story, &source))
     }
 
     /// How far a source is from its verdict.
     fn standing(self, suspect: &Suspect) -> Line {
         let mut incidents = self.status.incidents.iter();
-        match incidents.find(|incident| incident.sources.contains(&suspect.source)) {
+        match incidents.find(|incident| is_by(incident, suspect.source)) {
             Some(incident) => self.line().add(Ink::Alarm, words::verdict(incident.verdict)),
             None if suspect.judged => self.line().add(Ink::Alarm, "judged"),
             None => {
@@ -331,6 +330,25 @@ impl Seen<'_> {
 /// A service of the inventory as others name it.
 pub(super) fn service(event: &ServiceEvent) -> Service {
     Service { host: event.host, protocol: event.protocol, port: event.port }
+}
+
+/// The network that a suspect is told by: its address, or its /64.
+pub(super) fn network(suspect: Addr) -> Prefix {
+    Prefix::new(suspect, if suspect.is_v4() { 128 } else { 64 })
+}
+
+/// Whether a suspect is among the sources of an incident.
+pub(super) fn is_by(incident: &Incident, suspect: Addr) -> bool {
+    incident.sources.iter().any(|source| network(suspect).contains(*source))
+}
+
+fn source(in_force: &InForce) -> String {
+    in_force.curtailment.target.source.short()
+}
+
+/// A story without the source that it begins with, where that has a column of its own.
+fn without<'a>(story: &'a str, source: &str) -> &'a str {
+    story.strip_prefix(source).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(story)
 }
 
 fn id_of_curtailed(in_force: &InForce) -> String {

@@ -141,7 +141,9 @@ impl App {
     /// What the details are about may have changed.
     fn look_again(&mut self) {
         let found = match &self.place {
-            Place::Details(details) => self.seen().and_then(|seen| seen.find(self.pane, &details.id)),
+            Place::Details(details) => {
+                self.seen().and_then(|seen| seen.find(self.pane, &details.id))
+            }
             Place::List | Place::Help(_) => return,
         };
         if let Place::Details(details) = &mut self.place {

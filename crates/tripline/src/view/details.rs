@@ -77,9 +77,7 @@ impl Writer<'_> {
                     let packets = human::counted(packets, "packet");
                     line.plain(format!(", {left} to go, {packets} dropped"))
                 }
-                (None, Mode::Enforce) => {
-                    line.add(Ink::Alarm, ", but the kernel does not hold it")
-                }
+                (None, Mode::Enforce) => line.add(Ink::Alarm, ", but the kernel does not hold it"),
                 (None, _) => line.plain(format!(" would be, {left} to go; only told")),
             };
             self.page.field(std::mem::take(&mut label), &line);
@@ -115,9 +113,10 @@ impl Writer<'_> {
         for (host, services) in hosts.iter().take(MOST_HOSTS) {
             let mut line = self.page.line();
             for ((protocol, port), answered) in services {
-                line = match answered {
-                    true => line.add(Ink::Warn, format!("{port}/{protocol}+ ")),
-                    false => line.plain(format!("{port}/{protocol} ")),
+                line = if *answered {
+                    line.add(Ink::Warn, format!("{port}/{protocol}+ "))
+                } else {
+                    line.plain(format!("{port}/{protocol} "))
                 };
             }
             let first = self.page.line().plain("  ").strong(host.to_string());
@@ -131,29 +130,25 @@ impl Writer<'_> {
         let title = self.page.line().strong(suspect.source.to_string());
         self.page.push(title);
         self.page.gap();
-        let score = format!(
-            " {} where {:.1} decides",
-            human::score(suspect.score),
-            suspect.threshold
-        );
+        let score =
+            format!(" {} where {:.1} decides", human::score(suspect.score), suspect.threshold);
         let line = bar::add(self.page.line(), suspect.score, suspect.threshold, BAR);
-        self.field("score", line.plain(score));
+        self.field("score", &line.plain(score));
         let services = human::counted(suspect.services.into(), "service");
         let line = self.page.line().plain(format!(
             "{services}, {} of them offered by nobody",
             human::count(suspect.probes.into())
         ));
-        self.field("tried", line);
+        self.field("tried", &line);
         if let Some(last) = suspect.last {
             self.when("last", last);
         }
         let incidents = self.status.incidents.iter();
-        let of_it: Vec<&Incident> =
-            incidents.filter(|one| is_by(one, suspect.source)).collect();
+        let of_it: Vec<&Incident> = incidents.filter(|one| is_by(one, suspect.source)).collect();
         if of_it.is_empty() {
             let text = if suspect.judged { "given; the incident is older" } else { "none yet" };
             let line = self.page.line().plain(text);
-            self.field("verdict", line);
+            self.field("verdict", &line);
         }
         let source = network(suspect.source);
         let overlaps = |one: &&InForce| {
@@ -169,10 +164,11 @@ impl Writer<'_> {
         let title = self.page.line().strong(service(event).to_string());
         self.page.push(title);
         self.page.gap();
-        let line = self.page.line().strong(event.standing.name()).plain(format!(": {}", event.reason));
-        self.field("standing", line);
+        let line =
+            self.page.line().strong(event.standing.name()).plain(format!(": {}", event.reason));
+        self.field("standing", &line);
         let line = self.page.line().plain(human::counted(event.clients, "client"));
-        self.field("used by", line);
+        self.field("used by", &line);
         for (label, time) in [("first", event.first), ("last", event.last)] {
             if let Some(time) = time {
                 self.when(label, time);
@@ -237,20 +233,20 @@ impl Writer<'_> {
         }
     }
 
-    fn field(&mut self, label: &str, line: Line) {
-        self.page.field(label, &line);
+    fn field(&mut self, label: &str, line: &Line) {
+        self.page.field(label, line);
     }
 
     fn when(&mut self, label: &str, time: Timestamp) {
         let line = self.page.line().plain(format!("{} UTC", human::date_time(time, 0)));
-        self.field(label, line);
+        self.field(label, &line);
     }
 
     /// A line to copy.
     fn command(&mut self, label: &str, command: &str) {
         let options = if command.starts_with("sudo") { self.options } else { "" };
         let line = self.page.line().add(Ink::Accent, format!("{command}{options}"));
-        self.field(label, line);
+        self.field(label, &line);
     }
 
     /// Shows the date only if it is not today's.

@@ -30,9 +30,10 @@ pub(super) fn draw(app: &mut App, buffer: &mut Buffer) {
         Place::List => list(app, &mut canvas, rows),
         Place::Details(found) => {
             let term = Terminal { width: width.max(LEAST_PAGE), ..app.look.terminal };
-            let made = app.status.as_ref().map(|status| {
-                details::page(&found.subject, status, term, &app.look.options)
-            });
+            let made = app
+                .status
+                .as_ref()
+                .map(|status| details::page(&found.subject, status, term, &app.look.options));
             let note = if found.is_listed { "" } else { "not listed any more  " };
             let made = made.unwrap_or_else(|| Page::new(term));
             format!("{note}{}", page(app, &mut canvas, &made, rows))
@@ -145,14 +146,11 @@ fn tab(app: &App, at: usize, pane: Pane, is_named: bool) -> Line {
     let line = app.look.terminal.line();
     let is_shown = pane == app.pane;
     let count = app.seen().map_or(0, |seen| seen.count(pane));
-    let name = match is_named || is_shown {
-        true => format!("{} {} {}", at + 1, pane.name(), human::count(count as u64)),
-        false => format!("{}", at + 1),
-    };
-    match is_shown {
-        true => line.strong(format!("[{name}]")),
-        false => line.faint(format!(" {name} ")),
+    let mut name = (at + 1).to_string();
+    if is_named || is_shown {
+        name = format!("{name} {} {}", pane.name(), human::count(count as u64));
     }
+    if is_shown { line.strong(format!("[{name}]")) } else { line.faint(format!(" {name} ")) }
 }
 
 /// The list of the pane; returns where in it one is.
@@ -163,10 +161,9 @@ fn list(app: &mut App, canvas: &mut Canvas<'_>, rows: usize) -> String {
         return String::new();
     };
     if list.rows.is_empty() {
-        let text = match app.filter.is_empty() {
-            true => list.nothing,
-            false => "Nothing here has that in it.".to_owned(),
-        };
+        let is_filtered = !app.filter.is_empty();
+        let text =
+            if is_filtered { "Nothing here has that in it.".to_owned() } else { list.nothing };
         let lines = term.line().plain(text).wrap(canvas.width().saturating_sub(MARK).max(1));
         let room = rows.saturating_sub(1);
         for (row, line) in lines.into_iter().take(room).enumerate() {
@@ -217,12 +214,9 @@ fn footer(app: &App, width: usize, position: &str) -> Line {
             (2, "?", "help"),
             (5, "q", "quit"),
         ],
-        Place::List => &[
-            (4, "Enter", "details"),
-            (6, "Esc", "show all"),
-            (2, "?", "help"),
-            (5, "q", "quit"),
-        ],
+        Place::List => {
+            &[(4, "Enter", "details"), (6, "Esc", "show all"), (2, "?", "help"), (5, "q", "quit")]
+        }
         Place::Details(_) | Place::Help(_) => {
             &[(6, "Esc", "back"), (4, "j k", "scroll"), (5, "q", "quit")]
         }

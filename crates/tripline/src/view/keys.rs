@@ -130,13 +130,10 @@ mod tests {
             (&b"jk"[..], &[Key::Char('j'), Key::Char('k')][..]),
             (b"\x1b[A\x1bOB\x1b[1;5C\x1bOD", &[Key::Up, Key::Down, Key::Right, Key::Left]),
             (b"\x1b[5~\x1b[6~\x1b[6;3~", &[Key::PageUp, Key::PageDown, Key::PageDown]),
-            (b"\x1b[H\x1b[1~\x1b[7~\x1bOF\x1b[4~", &[
-                Key::Home,
-                Key::Home,
-                Key::Home,
-                Key::End,
-                Key::End,
-            ]),
+            (
+                b"\x1b[H\x1b[1~\x1b[7~\x1bOF\x1b[4~",
+                &[Key::Home, Key::Home, Key::Home, Key::End, Key::End],
+            ),
             (b"\x1b", &[Key::Escape]),
             (b"\x1bq", &[Key::Escape, Key::Char('q')]),
             (b"\x1b[Z\t\r\n", &[Key::BackTab, Key::Tab, Key::Enter, Key::Enter]),

@@ -229,7 +229,8 @@ mod tests {
     #[test]
     fn columns_go_by_rank() {
         let cells = ["1234567890", "12345", "and so on, and so on"];
-        let row = Row { id: String::new(), cells: cells.map(|cell| TERM.line().plain(cell)).to_vec() };
+        let row =
+            Row { id: String::new(), cells: cells.map(|cell| TERM.line().plain(cell)).to_vec() };
         let columns =
             vec![Column::left("one", 3), Column::right("number", 1), Column::rest("rest", 2, 8)];
         let list = List { columns, rows: vec![row], nothing: String::new() };

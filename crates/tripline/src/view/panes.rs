@@ -155,8 +155,7 @@ impl Seen<'_> {
         const BAR: usize = 10;
         let row = |suspect: &Suspect| {
             let score = format!(" {:>5}", human::score(suspect.score));
-            let score =
-                bar::add(self.line(), suspect.score, suspect.threshold, BAR).plain(score);
+            let score = bar::add(self.line(), suspect.score, suspect.threshold, BAR).plain(score);
             Row {
                 id: suspect.source.to_string(),
                 cells: vec![

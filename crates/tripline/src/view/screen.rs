@@ -36,7 +36,8 @@ const LARGEST: u16 = 1_000;
 pub(super) fn is_possible() -> bool {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     // To a background process the terminal says no, by stopping it.
-    let is_ours = nix::unistd::tcgetpgrp(io::stdin()).is_ok_and(|ours| ours == nix::unistd::getpgrp());
+    let is_ours =
+        nix::unistd::tcgetpgrp(io::stdin()).is_ok_and(|ours| ours == nix::unistd::getpgrp());
     io::stdout().is_terminal() && io::stdin().is_terminal() && is_ours && !is_dumb
 }
 

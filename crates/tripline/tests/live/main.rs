@@ -24,7 +24,8 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = Arguments::from_args();
     // Two cores: what is started beside would be in the way of those who must be quick.
     arguments.test_threads.get_or_insert(1);
-    let trials = [curtail::trials(), innocent::trials(), trouble::trials(), view::trials()].into_trials();
+    let trials =
+        [curtail::trials(), innocent::trials(), trouble::trials(), view::trials()].into_trials();
     libtest_mimic::run(&arguments, trials).exit()
 }
 

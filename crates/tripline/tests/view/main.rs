@@ -159,6 +159,30 @@ fn the_help() {
     check("help", &mut app, (80, 24));
 }
 
+/// The screens in the manual are those that there are.
+#[test]
+fn screens_of_the_manual() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/watch.md");
+    let manual = std::fs::read_to_string(&path).unwrap();
+    let mut renewed = manual.clone();
+    for (name, keys, status, height) in
+        [("incidents", "jj", real::many(), 16), ("details", "\n", real::one(), 40)]
+    {
+        let mut app = app(status, TERM);
+        press(&mut app, keys);
+        let start = format!("<!-- screen: {name} -->\n```text\n");
+        let (before, rest) = renewed.split_once(&start).unwrap();
+        let (_, after) = rest.split_once("```\n").unwrap();
+        let screen = text(&picture(&mut app, 100, height));
+        renewed = format!("{before}{start}{screen}```\n{after}");
+    }
+    if std::env::var_os("TRIPLINE_BLESS").is_some() {
+        std::fs::write(&path, renewed).unwrap();
+    } else {
+        assert!(manual == renewed, "the screens of docs/watch.md are old; it should be\n{renewed}");
+    }
+}
+
 #[test]
 fn ascii_is_ascii() {
     let term = Terminal { unicode: false, ..TERM };
@@ -185,9 +209,8 @@ fn colour_is_a_help_and_never_the_only_sign() {
         let plain = [Color::Reset];
         assert!(color || buffer.content.iter().all(|cell| plain.contains(&cell.fg)));
         // The row that is chosen has a mark besides.
-        let chosen: Vec<u16> = (0..24)
-            .filter(|y| buffer[(0, *y)].modifier.contains(Modifier::REVERSED))
-            .collect();
+        let chosen: Vec<u16> =
+            (0..24).filter(|y| buffer[(0, *y)].modifier.contains(Modifier::REVERSED)).collect();
         assert_eq!(chosen, [3]);
         assert_eq!(buffer[(0, 3)].symbol(), ">");
     }
@@ -290,7 +313,7 @@ fn news(base: &Status, sizes: [usize; 5], words: &str, number: u64) -> Status {
     status.incidents = base.incidents.iter().cycle().take(incidents).cloned().collect();
     for (at, incident) in status.incidents.iter_mut().enumerate() {
         incident.id = format!("I-{}", at as u64 ^ (number & 7));
-        incident.story = words.to_owned();
+        words.clone_into(&mut incident.story);
         incident.services = number;
     }
     let of_base = &base.engine.suspects;
@@ -303,13 +326,13 @@ fn news(base: &Status, sizes: [usize; 5], words: &str, number: u64) -> Status {
     for one in &mut status.curtailed {
         one.left = number;
         one.kernel = Some((number, number));
-        one.curtailment.because = words.to_owned();
+        words.clone_into(&mut one.curtailment.because);
     }
     status.notices = base.notices.iter().cycle().take(notices).cloned().collect();
     for one in &mut status.notices {
-        one.name = words.to_owned();
+        words.clone_into(&mut one.name);
     }
-    status.interfaces[0].name = words.to_owned();
+    words.clone_into(&mut status.interfaces[0].name);
     status.interfaces[0].drops = number;
     status.interfaces[0].frames = number;
     status.not_kept = number;

@@ -102,8 +102,8 @@ fn input(case: &str) -> PathBuf {
 
 fn engine() -> Engine {
     let homes = ["192.0.2.0/24", "2001:db8::/64"];
-    let mut settings = tripline_core::settings::Settings::default();
-    settings.home = homes.iter().map(|home| home.parse().unwrap()).collect();
+    let home = homes.iter().map(|home| home.parse().unwrap()).collect();
+    let settings = tripline_core::settings::Settings { home, ..Default::default() };
     Engine::new(Config {
         settings,
         catalog: data::catalog().unwrap(),

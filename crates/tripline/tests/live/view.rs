@@ -3,6 +3,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
@@ -17,6 +19,7 @@ pub(crate) fn trials() -> Vec<Test> {
         ("view_shows_what_happens_and_q_ends_it", quit),
         ("view_is_ended_in_order_by_a_signal", terminated),
         ("view_on_a_terminal_that_hangs_does_not_stop_the_sensor", hangs),
+        ("view_on_a_terminal_that_hangs_ends_all_the_same", hangs_at_the_end),
         ("view_on_a_terminal_that_goes_away_ends_with_the_sensor", gone),
         ("view_is_not_shown_to_whoever_wants_lines", plain),
     ]
@@ -121,22 +124,54 @@ fn hangs() -> Result<()> {
     let rig = Rig::new()?;
     let mut watched = start(&rig, "")?;
     watched.shows("Incidents")?;
-    // As with a terminal behind a connection that hangs.
-    let script = parent(parent(watched.sensor)?)?;
-    kill(script, Signal::SIGSTOP)?;
-    let tested = (|| {
-        for _ in 0..3 {
-            sweep(&rig)?;
-        }
-        rig.eventually("the incident", 10 * SECOND, |rig| {
-            Ok(rig.tripline("incidents")?.out.contains("TCP_Port_Scan"))
-        })
-    })();
+    let script = hang(&watched)?;
+    let tested = still_watches(&rig);
     kill(script, Signal::SIGCONT)?;
     tested?;
     watched.shows("TCP_Port_Scan")?;
     watched.press("q")?;
     ended_well(&mut watched)
+}
+
+fn hangs_at_the_end() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut watched = start(&rig, "")?;
+    watched.shows("Incidents")?;
+    let script = hang(&watched)?;
+    let tested = still_watches(&rig).and_then(|()| {
+        kill(watched.sensor, Signal::SIGTERM)?;
+        rig.eventually("the sensor ends", 10 * SECOND, |_| Ok(!watched.is_alive()))
+    });
+    kill(script, Signal::SIGCONT)?;
+    tested?;
+    watched.shows("terminal restored")
+}
+
+/// Nobody reads any more what is written to the terminal, as behind a connection that hangs.
+fn hang(watched: &Watched) -> Result<Pid> {
+    let script = parent(parent(watched.sensor)?)?;
+    kill(script, Signal::SIGSTOP)?;
+    let mut terminal = OpenOptions::new()
+        .write(true)
+        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
+        .open(format!("/proc/{}/fd/1", watched.sensor))?;
+    let deadline = Instant::now() + 2 * SECOND;
+    // Its buffers are filled in the background.
+    while Instant::now() < deadline {
+        if terminal.write(&[0; 256]).is_err() {
+            std::thread::sleep(SECOND / 50);
+        }
+    }
+    ensure!(terminal.write(&[0]).is_err(), "the terminal still takes something");
+    Ok(script)
+}
+
+fn still_watches(rig: &Rig) -> Result<()> {
+    sweep(rig)?;
+    rig.eventually("the incident", 10 * SECOND, |rig| {
+        Ok(rig.tripline("incidents")?.out.contains("TCP_Port_Scan"))
+    })?;
+    Ok(())
 }
 
 fn gone() -> Result<()> {

@@ -38,7 +38,7 @@ pub(crate) fn many() -> Status {
             "nmap-decoys",
             "nmap6-syn",
             "distributed-four",
-            "hping3-flood",
+            "zmap-icmp",
             "masscan-horizontal-80",
             "nmap-udp-vertical",
             "lan-arping-sweep",

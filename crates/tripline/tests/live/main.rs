@@ -12,6 +12,9 @@ mod view;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> anyhow::Result<()> {
+    if std::env::var_os(view::PANIC).is_some() {
+        view::panic_beside_a_view()?;
+    }
     tripline_lab::enter()?;
     rig::check_programs()?;
     // The name server of the machine, as its C library is told.

@@ -4,11 +4,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tripline::term::Terminal;
+use tripline::view::{Look, View};
+use tripline::watch::status::Board;
 use tripline_lab::Job;
 
 use crate::Test;
@@ -21,6 +25,7 @@ pub(crate) fn trials() -> Vec<Test> {
         ("view_on_a_terminal_that_hangs_does_not_stop_the_sensor", hangs),
         ("view_on_a_terminal_that_hangs_ends_all_the_same", hangs_at_the_end),
         ("view_on_a_terminal_that_goes_away_ends_with_the_sensor", gone),
+        ("view_leaves_the_terminal_to_whoever_panics", panics),
         ("view_is_not_shown_to_whoever_wants_lines", plain),
     ]
 }
@@ -39,21 +44,31 @@ const SHELL: &str = "trap : INT; stty rows 30 cols 110; before=$(stty -g); \
 
 fn start(rig: &Rig, options: &str) -> Result<Watched> {
     rig.write_settings("")?;
+    let program = format!("{} watch {options} --settings tripline.toml", tripline());
+    let watched = on_terminal(rig, &program)?;
+    rig.eventually("the sensor answers", 10 * SECOND, |rig| {
+        Ok(rig.tripline("curtailed")?.success)
+    })?;
+    Ok(watched)
+}
+
+fn on_terminal(rig: &Rig, program: &str) -> Result<Watched> {
     let folder = rig.folder.path();
-    let command =
-        format!("set -- {} watch {options} --settings tripline.toml; {SHELL}", tripline());
-    std::fs::write(folder.join("start.sh"), command)?;
+    std::fs::write(folder.join("start.sh"), format!("set -- {program}; {SHELL}"))?;
     let line = "mkfifo keys && TERM=xterm script -qfc 'sh start.sh' /dev/null < keys";
     let line = format!("sh -c {:?}", format!("cd {} && {line}", folder.display()));
     let job = rig.machine("server").start(&line)?;
     let pipe = folder.join("keys");
     rig.eventually("the pipe for keys", 10 * SECOND, |_| Ok(pipe.exists()))?;
     let keys = OpenOptions::new().write(true).open(pipe)?;
-    rig.eventually("the sensor answers", 10 * SECOND, |rig| {
-        Ok(rig.tripline("curtailed")?.success)
+    let mut sensor = None;
+    rig.eventually("a process", 10 * SECOND, |_| {
+        let id = std::fs::read_to_string(folder.join("pid")).unwrap_or_default();
+        sensor = id.trim().parse().ok();
+        Ok(sensor.is_some())
     })?;
-    let sensor = std::fs::read_to_string(folder.join("pid"))?.trim().parse()?;
-    Ok(Watched { job, keys, sensor: Pid::from_raw(sensor) })
+    let sensor = Pid::from_raw(sensor.context("no process")?);
+    Ok(Watched { job, keys, sensor })
 }
 
 impl Watched {
@@ -171,6 +186,31 @@ fn still_watches(rig: &Rig) -> Result<()> {
     rig.eventually("the incident", 10 * SECOND, |rig| {
         Ok(rig.tripline("incidents")?.out.contains("TCP_Port_Scan"))
     })?;
+    Ok(())
+}
+
+/// Set for the process that [`panics`] starts.
+pub(crate) const PANIC: &str = "TRIPLINE_TEST_PANIC";
+
+/// What that process does: a view is up, and something else panics.
+pub(crate) fn panic_beside_a_view() -> Result<()> {
+    let terminal = Terminal { color: true, unicode: true, width: 80 };
+    let look = Look { terminal, what: String::new(), options: String::new() };
+    let _view = View::start(Board::default(), look, Arc::default())?;
+    std::thread::sleep(SECOND);
+    panic!("as it was to be expected");
+}
+
+fn panics() -> Result<()> {
+    let rig = Rig::new()?;
+    let program = std::env::current_exe()?;
+    let mut watched = on_terminal(&rig, &format!("env {PANIC}=1 {}", program.display()))?;
+    watched.shows("Incidents")?;
+    watched.shows("ended with 101")?;
+    watched.shows("terminal restored")?;
+    let said = watched.job.said();
+    let left = said.find("\x1b[?1049l").context("the screen was not left")?;
+    ensure!(said[left..].contains("as it was to be expected"), "nobody sees why:\n{said}");
     Ok(())
 }
 

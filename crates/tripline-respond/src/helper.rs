@@ -14,6 +14,7 @@ use tripline_packet::Duration;
 
 use crate::nft::{Change, Held, Ruleset, Sets};
 use crate::target::{Scope, Target};
+use crate::xdp::Xdp;
 
 /// What the helper can do. Nothing else.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ enum Verb {
     Offered { services: Vec<(Protocol, u16)> },
     /// What the kernel holds.
     Read,
+    /// Drop the SYNs of curtailed sources at these interfaces, too; for so many sources.
+    Xdp { interfaces: Vec<u32>, capacity: u32 },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,10 +54,10 @@ const LARGEST: [u8; 2] = [8, 19];
 /// # Errors
 /// The kernel has no nftables, or the answers cannot be written.
 pub fn serve(input: impl io::Read, mut output: impl Write) -> io::Result<()> {
-    let mut sets = Sets::open()?;
+    let mut kernel = Kernel { sets: Sets::open()?, xdp: None };
     for line in BufReader::new(input).lines() {
         let answer = match serde_json::from_str(&line?) {
-            Ok(verb) => match perform(&mut sets, verb) {
+            Ok(verb) => match kernel.perform(verb) {
                 Ok(answer) => answer,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Answer::Missing,
                 Err(error) => Answer::Failed(error.to_string()),
@@ -67,29 +70,53 @@ pub fn serve(input: impl io::Read, mut output: impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn perform(sets: &mut Sets, verb: Verb) -> io::Result<Answer> {
-    match verb {
-        Verb::Install { capacity, slow_per_minute } => {
-            nft(&Ruleset { capacity, slow_per_minute }.install())?;
+/// What the verbs act on.
+struct Kernel {
+    sets: Sets,
+    xdp: Option<Xdp>,
+}
+
+impl Kernel {
+    fn perform(&mut self, verb: Verb) -> io::Result<Answer> {
+        match verb {
+            Verb::Install { capacity, slow_per_minute } => {
+                nft(&Ruleset { capacity, slow_per_minute }.install())?;
+            }
+            Verb::Teardown => {
+                self.xdp = None;
+                nft(&Ruleset::default().teardown())?;
+            }
+            Verb::Add { target, .. } if is_too_large(target) => {
+                return Err(io::Error::other(format!("{target} is too large a network")));
+            }
+            Verb::Add { target, millis } => {
+                let time = Duration::from_millis(millis);
+                self.sets.change(Change::Add(target, time))?;
+                // The sets hold it; that the shield before them is full is no failure.
+                let _ = self.xdp.as_ref().map(|xdp| xdp.add(target, time));
+            }
+            Verb::Remove { target } => {
+                // First what drops first.
+                self.xdp.as_ref().map_or(Ok(()), |xdp| xdp.remove(target))?;
+                self.sets.change(Change::Remove(target))?;
+            }
+            Verb::Offered { services } => self.sets.set_offered(&services)?,
+            Verb::Read => return self.read(),
+            Verb::Xdp { interfaces, capacity } => {
+                self.xdp = Some(Xdp::attach(&interfaces, capacity)?);
+            }
         }
-        Verb::Teardown => nft(&Ruleset::default().teardown())?,
-        Verb::Add { target, .. } if is_too_large(target) => {
-            return Err(io::Error::other(format!("{target} is too large a network")));
-        }
-        Verb::Add { target, millis } => {
-            sets.change(Change::Add(target, Duration::from_millis(millis)))?;
-        }
-        Verb::Remove { target } => sets.change(Change::Remove(target))?,
-        Verb::Offered { services } => sets.set_offered(&services)?,
-        Verb::Read => {
-            let held = sets.read()?.into_iter();
-            let row = |(target, held): (Target, Held)| {
-                (target, held.left.as_millis() as u64, held.packets)
-            };
-            return Ok(Answer::Held(held.map(row).collect()));
-        }
+        Ok(Answer::Done)
     }
-    Ok(Answer::Done)
+
+    fn read(&mut self) -> io::Result<Answer> {
+        let held = self.sets.read()?.into_iter();
+        let row = |(target, held): (Target, Held)| {
+            let early = self.xdp.as_ref().and_then(|xdp| xdp.dropped(target).ok());
+            (target, held.left.as_millis() as u64, held.packets + early.unwrap_or(0))
+        };
+        Ok(Answer::Held(held.map(row).collect()))
+    }
 }
 
 fn is_too_large(target: Target) -> bool {
@@ -172,6 +199,15 @@ impl Helper {
         self.ask(&Verb::Teardown).map(drop)
     }
 
+    /// Drops the SYNs of curtailed sources at these interfaces before nftables sees them, for so
+    /// many sources of each kind. What is in force already has to be put there anew.
+    ///
+    /// # Errors
+    /// The helper is gone, or the kernel cannot do it: nftables does it alone, as before.
+    pub fn shield(&mut self, interfaces: &[u32], capacity: u32) -> io::Result<()> {
+        self.ask(&Verb::Xdp { interfaces: interfaces.to_vec(), capacity }).map(drop)
+    }
+
     /// Makes a change.
     ///
     /// # Errors
@@ -212,7 +248,8 @@ impl Helper {
         writeln!(self.writer, "{}", serde_json::to_string(verb)?)?;
         let mut line = String::new();
         if self.reader.read_line(&mut line)? == 0 {
-            return Err(io::Error::other("the helper that changes the firewall is gone"));
+            let gone = "the helper that changes the firewall is gone";
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, gone));
         }
         match serde_json::from_str(&line)? {
             Answer::Failed(why) => Err(io::Error::other(why)),

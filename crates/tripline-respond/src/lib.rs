@@ -14,6 +14,8 @@ mod ledger;
 pub mod nft;
 mod policy;
 mod target;
+#[cfg(target_os = "linux")]
+pub mod xdp;
 
 pub use ledger::{Author, Curtailment, Drift, Ledger};
 pub use policy::{Decision, Mode, Policy, Refusal};

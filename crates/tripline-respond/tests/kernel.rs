@@ -8,6 +8,7 @@ use tripline_core::Protocol;
 use tripline_lab::Network;
 use tripline_packet::Duration;
 use tripline_respond::nft::{Change, Ruleset, Sets};
+use tripline_respond::xdp::Xdp;
 use tripline_respond::{Scope, Target};
 
 fn main() -> anyhow::Result<()> {
@@ -15,6 +16,7 @@ fn main() -> anyhow::Result<()> {
     let trials = vec![
         Trial::test("what_is_put_in_is_found_again", what_is_put_in_is_found_again),
         Trial::test("packets_are_dropped_and_counted", packets_are_dropped_and_counted),
+        Trial::test("a_shield_drops_syns_and_nothing_else", a_shield_drops_syns_and_nothing_else),
         Trial::test("a_table_that_is_gone_is_noticed", a_table_that_is_gone_is_noticed),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit()
@@ -130,3 +132,80 @@ fn a_table_that_is_gone_is_noticed() -> Result<(), Failed> {
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     Ok(())
 }
+
+/// Whether a session with the server can be opened.
+fn connects(client: &tripline_lab::Machine, to: &str) -> bool {
+    let address: std::net::SocketAddr = to.parse().unwrap();
+    let wait = std::time::Duration::from_millis(400);
+    client.within(|| std::net::TcpStream::connect_timeout(&address, wait).is_ok()).unwrap()
+}
+
+fn a_shield_drops_syns_and_nothing_else() -> Result<(), Failed> {
+    let network = network();
+    let (server, client) = (network.machine("server"), network.machine("client"));
+    let (v4, v6) = ("192.0.2.10:80", "[2001:db8:1::10]:80");
+    let listener = server.within(|| std::net::TcpListener::bind("[::]:80").unwrap())?;
+    let index = server.run("cat /sys/class/net/eth0/ifindex || ip -o link show eth0")?.out;
+    let index = index.split([':', '\n']).next().unwrap_or_default().trim().parse().unwrap();
+    let shield = server.within(|| Xdp::attach(&[index], 16).unwrap())?;
+    assert!(connects(client, v4) && connects(client, v6), "an empty shield drops");
+    // A session that is up stays up.
+    let mut session = client.within(|| std::net::TcpStream::connect(v4).unwrap())?;
+    // The two that were opened before wait first.
+    let [_, _, (mut taken, _)] = [(); 3].map(|()| listener.accept().unwrap());
+
+    let minute = Duration::from_secs(60);
+    let host4 = target("192.0.2.20", Scope::Everything);
+    let host6 = target("2001:db8:1::20", Scope::Everything);
+    let site6 = target("2001:db8:1::/64", Scope::Everything);
+    shield.add(host4, minute)?;
+    assert!(!connects(client, v4) && connects(client, v6));
+    shield.add(host6, minute)?;
+    assert!(!connects(client, v6));
+    shield.remove(host6)?;
+    assert!(connects(client, v6));
+    shield.add(site6, minute)?;
+    assert!(!connects(client, v6));
+    for (target, least) in [(host4, 1), (site6, 1)] {
+        assert!(shield.dropped(target)? >= least, "{target} was not counted");
+    }
+    {
+        use std::io::{Read as _, Write as _};
+        session.write_all(b"still here")?;
+        let mut said = [0; 10];
+        taken.read_exact(&mut said)?;
+        assert_eq!(&said, b"still here");
+    }
+    client.run("ping -c 1 -W 1 192.0.2.10")?;
+    // What nftables alone can do is left to it.
+    shield.add(target("192.0.2.0/24", Scope::Everything), minute)?;
+    shield.add(target("192.0.2.20", Scope::Unoffered), minute)?;
+    // Behind VLAN tags, too, and cut short anywhere.
+    let before = shield.dropped(host4)?;
+    client.run(&format!("/usr/bin/python3 -c '{TAGGED}'"))?;
+    assert_eq!(shield.dropped(host4)?, before + 2, "SYNs behind one and two tags");
+    // It ends by itself, and with the helper.
+    shield.add(host4, Duration::from_millis(50))?;
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(connects(client, v4), "not over by the clock");
+    shield.add(host4, minute)?;
+    drop(shield);
+    assert!(connects(client, v4) && connects(client, v6), "it outlives its owner");
+    Ok(())
+}
+
+/// Sends a SYN behind one and two VLAN tags, and all that is left of them when they are cut.
+const TAGGED: &str = r#"
+import socket, struct
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("eth0", 0))
+ends = b"\xff" * 6 + b"\x02\x00\x00\x00\x00\x99"
+addresses = socket.inet_aton("192.0.2.20") + socket.inet_aton("192.0.2.10")
+packet = struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0x4000, 64, 6, 0) + addresses
+packet += struct.pack("!HHIIBBHHH", 4000, 80, 1, 0, 0x50, 2, 1024, 0, 0)
+for tags in [b"\x81\x00\x00\x07", b"\x88\xa8\x00\x07\x81\x00\x00\x08"]:
+    frame = ends + tags + b"\x08\x00" + packet
+    for length in range(14, len(ends) + len(tags) + 2 + 34):
+        wire.send(frame[:length])
+    wire.send(frame)
+"#;

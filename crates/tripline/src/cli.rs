@@ -65,7 +65,11 @@ pub enum Command {
     /// Change the firewall as the lines on standard input say (for `watch` alone)
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
-    Enforcer,
+    Enforcer {
+        /// Keep the right to drop packets at the driver, too
+        #[arg(long)]
+        xdp: bool,
+    },
     /// Tell hooks what the lines on standard input say (for `watch` alone)
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
@@ -240,6 +244,16 @@ pub struct WatchArgs {
     /// Do what is decided about sweepers, instead of only telling
     #[arg(long)]
     pub enforce: bool,
+
+    /// See every frame whole, not only what decides attempts
+    ///
+    /// Costs much on a busy link. Captures of --record are then whole, too.
+    #[arg(long)]
+    pub whole: bool,
+
+    /// Keep captures of what incidents touch, in the folder `record` of the sensor's own
+    #[arg(long)]
+    pub record: bool,
 
     /// How much the sensor says about itself, on standard error
     #[arg(long, value_name = "LEVEL", env = "TRIPLINE_LOG", value_enum, default_value_t = LogLevel::Info)]

@@ -27,6 +27,8 @@ pub mod metrics;
 pub mod output;
 mod progress;
 mod prose;
+#[cfg(target_os = "linux")]
+pub mod record;
 pub mod report;
 pub mod run;
 pub mod settings;

@@ -2,10 +2,11 @@
 
 mod clock;
 mod listening;
+mod logins;
 mod protected;
 mod sockets;
 
 pub use clock::{Synchronised, synchronised};
 pub use listening::{Listener, Listening};
-pub use protected::{ADMIN_PORTS, Protected, Reason, protected};
+pub use protected::{ADMIN_PORTS, Guard, Protected, Reason};
 pub use sockets::Transport;

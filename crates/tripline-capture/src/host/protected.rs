@@ -1,15 +1,17 @@
 //! The addresses that this machine cannot do without: whoever cuts one of them off has done the
 //! attacker's work. They are found, not asked for, because nobody keeps such a list up to date.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use tripline_netlink::{Batch, Netlink, attributes, flags};
 
+use super::logins::logins;
 use super::sockets::{Socket, Sockets, State, Transport};
 use crate::live::Interface;
 
@@ -49,15 +51,78 @@ pub type Protected = BTreeMap<IpAddr, Reason>;
 /// Where administrators come in, unless the settings name other ports.
 pub const ADMIN_PORTS: [u16; 1] = [22];
 
-/// Finds them all.
+/// Finds them all, again and again.
 ///
-/// # Errors
-/// The kernel does not tell; files that are not there are no error.
-pub fn protected(admin_ports: &[u16]) -> io::Result<Protected> {
-    protected_under(Path::new("/"), admin_ports)
+/// Who has a session on an administrator's port is one only after a while: anybody can open one and
+/// say nothing, and sshd ends those of whom nobody has logged in (`LoginGraceTime`, two minutes).
+#[derive(Debug)]
+pub struct Guard {
+    admin_ports: Vec<u16>,
+    /// How long a session must have been there.
+    after: Duration,
+    /// Sessions on those ports, and since when they have been there.
+    sessions: BTreeMap<Session, Instant>,
+    began: Instant,
 }
 
-fn protected_under(root: &Path, admin_ports: &[u16]) -> io::Result<Protected> {
+/// A session, by its ends.
+type Session = ((IpAddr, u16), (IpAddr, u16));
+
+impl Guard {
+    /// Administrators come in at these ports, and have a session for so long.
+    pub fn new(admin_ports: Vec<u16>, after: Duration) -> Self {
+        Self { admin_ports, after, sessions: BTreeMap::new(), began: Instant::now() }
+    }
+
+    /// Goes on with other ports and another time.
+    pub fn reconfigure(&mut self, admin_ports: Vec<u16>, after: Duration) {
+        (self.admin_ports, self.after) = (admin_ports, after);
+    }
+
+    /// Finds them.
+    ///
+    /// # Errors
+    /// The kernel does not tell; files that are not there are no error.
+    pub fn read(&mut self) -> io::Result<Protected> {
+        self.read_under(Path::new("/"))
+    }
+
+    fn read_under(&mut self, root: &Path) -> io::Result<Protected> {
+        let mut sockets = Sockets::open()?;
+        let tcp = sockets.read(Transport::Tcp, State::Connected)?;
+        let udp = sockets.read(Transport::Udp, State::Connected)?;
+        let administrators = self.administrators(&tcp, Instant::now());
+        protected_under(root, &udp, administrators)
+    }
+
+    fn administrators(&mut self, sessions: &[Socket], now: Instant) -> Vec<IpAddr> {
+        let is_admin = |socket: &&Socket| self.admin_ports.contains(&socket.local.1);
+        let there: BTreeSet<Session> =
+            sessions.iter().filter(is_admin).map(|socket| (socket.local, socket.remote)).collect();
+        self.sessions.retain(|session, _| there.contains(session));
+        // Those that were there when we came are as old as they can be.
+        let since = if self.sessions.is_empty() && now.duration_since(self.began) < FIRST {
+            now.checked_sub(self.after).unwrap_or(now)
+        } else {
+            now
+        };
+        for session in &there {
+            self.sessions.entry(*session).or_insert(since);
+        }
+        let is_old = |since: &Instant| now.duration_since(*since) >= self.after;
+        let old = self.sessions.iter().filter(|(_, since)| is_old(since));
+        old.map(|((_, remote), _)| remote.0).collect()
+    }
+}
+
+/// What is there in this time was there when we came.
+const FIRST: Duration = Duration::from_millis(500);
+
+fn protected_under(
+    root: &Path,
+    udp: &[Socket],
+    administrators: Vec<IpAddr>,
+) -> io::Result<Protected> {
     let mut found = Protected::new();
     let mut add = |addresses: Vec<IpAddr>, reason| {
         for address in addresses {
@@ -72,15 +137,11 @@ fn protected_under(root: &Path, admin_ports: &[u16]) -> io::Result<Protected> {
     add(gateways()?, Reason::Gateway);
     add(resolvers(root), Reason::Resolver);
     add(dhcp_servers(root), Reason::DhcpServer);
-    let mut sockets = Sockets::open()?;
-    let mut peers = |transport, wanted: &dyn Fn(&Socket) -> bool| -> io::Result<Vec<IpAddr>> {
-        let sockets = sockets.read(transport, State::Connected)?;
-        Ok(sockets.iter().filter(|socket| wanted(socket)).map(|socket| socket.remote.0).collect())
-    };
-    add(peers(Transport::Udp, &|socket| socket.remote.1 == NTP)?, Reason::TimeServer);
+    let time = udp.iter().filter(|socket| socket.remote.1 == NTP);
+    add(time.map(|socket| socket.remote.0).collect(), Reason::TimeServer);
     add(time_servers(root), Reason::TimeServer);
-    let is_admin = |socket: &Socket| admin_ports.contains(&socket.local.1);
-    add(peers(Transport::Tcp, &is_admin)?, Reason::Administrator);
+    add(logins(root), Reason::Administrator);
+    add(administrators, Reason::Administrator);
     Ok(found)
 }
 
@@ -185,7 +246,7 @@ fn dhcp_servers(root: &Path) -> Vec<IpAddr> {
 }
 
 /// Addresses behind `key` at the start of a line.
-fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = IpAddr> + 'a {
+pub(super) fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = IpAddr> + 'a {
     let values = text.lines().filter_map(move |line| line.trim().strip_prefix(key));
     values.filter_map(|value| {
         let word = value.trim().trim_end_matches(';').split([' ', '\t', '%']).next()?;
@@ -222,7 +283,7 @@ mod tests {
             "var/lib/dhcp/dhclient.leases",
             "lease {\n  option dhcp-server-identifier 192.0.2.68;\n}\n",
         );
-        let found = protected_under(root.path(), &[]).unwrap();
+        let found = protected_under(root.path(), &[], Vec::new()).unwrap();
         let reason = |text: &str| found.get(&text.parse::<IpAddr>().unwrap()).copied();
         assert_eq!(reason("127.0.0.1"), Some(Reason::Own));
         assert_eq!(reason("127.0.0.53"), Some(Reason::Resolver));
@@ -258,11 +319,21 @@ mod tests {
         udp.connect("127.0.0.9:123").unwrap();
         let reason =
             |found: &Protected, text: &str| found.get(&text.parse::<IpAddr>().unwrap()).copied();
-        let found = protected(&[at.port()]).unwrap();
+        let minutes = Duration::from_secs(150);
+        let mut guard = Guard::new(vec![at.port()], minutes);
+        let found = guard.read().unwrap();
         assert_eq!(reason(&found, "127.0.0.77"), Some(Reason::Administrator));
         assert_eq!(reason(&found, "127.0.0.9"), Some(Reason::TimeServer));
-        let found = protected(&[]).unwrap();
+        // Somebody who has only just come may not have logged in.
+        let late = connect_from("127.0.0.78:0", at);
+        let found = guard.read().unwrap();
+        assert_eq!(reason(&found, "127.0.0.77"), Some(Reason::Administrator));
+        assert_eq!(reason(&found, "127.0.0.78"), None);
+        guard.reconfigure(vec![at.port()], Duration::ZERO);
+        let found = guard.read().unwrap();
+        assert_eq!(reason(&found, "127.0.0.78"), Some(Reason::Administrator));
+        let found = Guard::new(Vec::new(), minutes).read().unwrap();
         assert_eq!(reason(&found, "127.0.0.77"), None, "no port for administrators");
-        drop(client);
+        drop((client, late));
     }
 }

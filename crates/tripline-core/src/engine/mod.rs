@@ -285,6 +285,11 @@ impl Engine {
         }
     }
 
+    /// The settings in use.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The home networks in use.
     pub fn home(&self) -> &[Prefix] {
         &self.settings.home

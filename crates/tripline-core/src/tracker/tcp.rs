@@ -73,6 +73,12 @@ impl Tracker {
             return self.in_session(id, from_origin, tcp, now);
         }
         let flow = *self.flows.flow(id);
+        // The responder has hung up first.
+        let ends = tcp.flags.has(TcpFlags::FIN) || tcp.flags.has(TcpFlags::RST);
+        let was_open = flow.state == State::Closed && flow.told == Some(Outcome::Established);
+        if was_open && from_origin && ends {
+            return self.originator_ends(id, tcp, now);
+        }
         match (segment, from_origin) {
             (Segment::Within, true) => self.originator_goes_on(id, &flow, tcp, now),
             (Segment::Within, false) => self.responder_goes_on(id, &flow, now),

@@ -5,7 +5,7 @@ use tripline_core::event::{Action, Verdict};
 use tripline_core::settings::{Scanner, Settings};
 use tripline_packet::{Addr, Body, Duration, Icmp, Quoted, Transport, Udp};
 
-use crate::rig::{ACK, PSH, Rig, SYN, at_home, ip};
+use crate::rig::{ACK, FIN, PSH, Rig, SYN, at_home, ip};
 use crate::{SCANNER, SERVER};
 
 const ROUTER: &str = "203.0.113.1";
@@ -259,5 +259,21 @@ fn a_late_find_proves_the_sweeper() {
         rig.refused(ip(SCANNER), ip(SERVER), port);
     }
     rig.look_in(ip(SCANNER), ip(SERVER), 161);
+    assert_eq!(rig.finish().one().response.action, Action::Curtail);
+}
+
+/// A service that hangs up on whoever says nothing, before he does.
+#[test]
+fn who_hangs_up_first_does_not_matter() {
+    let mut rig = Rig::new(at_home());
+    for port in 100..=120 {
+        rig.refused(ip(SCANNER), ip(SERVER), port);
+    }
+    let (client, server) = ((ip(SCANNER), 40_000), (ip(SERVER), 121));
+    rig.tcp(client, server, SYN, 1_000, 0);
+    rig.tcp(server, client, SYN | ACK, 5_000, 1_001);
+    rig.tcp(client, server, ACK, 1_001, 5_001);
+    rig.tcp(server, client, FIN | ACK, 5_001, 1_001);
+    rig.tcp(client, server, FIN | ACK, 1_001, 5_002);
     assert_eq!(rig.finish().one().response.action, Action::Curtail);
 }

@@ -82,7 +82,7 @@ fn run(cli: Cli) -> Result<Exit> {
         #[cfg(target_os = "linux")]
         Command::Doctor(args) => doctor(&args),
         #[cfg(target_os = "linux")]
-        Command::Enforcer => watch::enforcer(),
+        Command::Enforcer { xdp } => watch::enforcer(xdp),
         #[cfg(target_os = "linux")]
         Command::HooksRunner => watch::hooks_runner(),
         Command::Explain(args) => explain::explain(&args),

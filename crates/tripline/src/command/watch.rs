@@ -21,6 +21,7 @@ use crate::hooks::{self, HookSink, Pacing};
 use crate::log;
 use crate::metrics::Endpoint;
 use crate::output::{JsonLines, Sink};
+use crate::record::{self, Recorder};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
 use crate::view::{self, Look, View};
@@ -44,8 +45,12 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     std::fs::create_dir_all(&state)
         .with_context(|| format!("cannot make the folder {}", state.display()))?;
     let control = Control::bind(&state).context("cannot start a second time")?;
-    let live = open(&interfaces, !is_host)?;
-    let curtailer = curtailer(&settings)?;
+    let filter = if args.whole { Filter::Everything } else { Filter::Decisive };
+    let live = open(&interfaces, !is_host, filter)?;
+    let mut curtailer = curtailer(&settings)?;
+    if settings.curtail.xdp {
+        curtailer.shield(interfaces.iter().map(|interface| interface.index).collect());
+    }
     let metrics = settings.watch.metrics.and_then(bind_metrics);
     // Threads have rights of their own, so those are given up before there is a second one.
     keep_only(&[])?;
@@ -55,7 +60,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     }
 
     let follows = is_host && args.settings.layers().resolve()?.detection.home.is_empty();
-    let host = is_host.then(|| Host::open(&settings.watch.admin_ports)).transpose()?;
+    let host = is_host.then(|| Host::open(&settings.watch)).transpose()?;
     greet(&settings, &interfaces);
     let mut sensor = Sensor::new(live, engine(&settings)?, host, curtailer);
     let signals = signals()?;
@@ -64,6 +69,12 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let known = store.services()?;
     sensor.curtailer().start(store, now)?;
     sensor.remember(known, Keeper::start(Store::open(&state)?, tell_trouble));
+    if settings.watch.record {
+        let folder = state.join(record::FOLDER);
+        let recorder = Recorder::start(&folder, settings.watch.record_size)
+            .with_context(|| format!("cannot record in {}", folder.display()))?;
+        sensor.record(recorder);
+    }
     sensor.listen(control.serve());
     if let Some(metrics) = metrics {
         let answering = metrics.serve(sensor.board(), sensor.latencies());
@@ -142,6 +153,7 @@ fn effective(args: &WatchArgs) -> Result<Settings> {
     if args.enforce {
         settings.curtail.mode = Mode::Enforce;
     }
+    settings.watch.record |= args.record;
     if settings.detection.home.is_empty() {
         // Of a span port one can only say that what is private is likely to be ours.
         settings.detection.home = match settings.watch.interfaces.as_slice() {
@@ -153,8 +165,9 @@ fn effective(args: &WatchArgs) -> Result<Settings> {
 }
 
 /// Serves the verbs of the helper on standard input and output.
-pub(super) fn enforcer() -> Result<Exit> {
-    keep_only(&[Capability::CAP_NET_ADMIN])?;
+pub(super) fn enforcer(xdp: bool) -> Result<Exit> {
+    let rights = [Capability::CAP_NET_ADMIN, Capability::CAP_BPF];
+    keep_only(if xdp { &rights } else { &rights[..1] })?;
     // For nft, which installs the tables.
     pass_on(Capability::CAP_NET_ADMIN)?;
     helper::serve(io::stdin().lock(), io::stdout().lock())?;
@@ -196,19 +209,17 @@ fn private() -> Vec<tripline_packet::Prefix> {
     networks.iter().filter_map(|network| network.parse().ok()).collect()
 }
 
-fn open(interfaces: &[Interface], promiscuous: bool) -> Result<Live> {
+fn open(interfaces: &[Interface], promiscuous: bool, filter: Filter) -> Result<Live> {
     let options = Options { promiscuous, ..Options::default() };
     let mut live = Live::default();
     for interface in interfaces {
         let ring =
-            Ring::open(interface, &options, &Filter::default()).map_err(|error| {
-                match error.kind() {
-                    io::ErrorKind::PermissionDenied => anyhow::anyhow!(
-                        "no right to watch {}: run as root, or give the program CAP_NET_RAW",
-                        interface.name
-                    ),
-                    _ => anyhow::anyhow!("cannot watch {}: {error}", interface.name),
-                }
+            Ring::open(interface, &options, &filter).map_err(|error| match error.kind() {
+                io::ErrorKind::PermissionDenied => anyhow::anyhow!(
+                    "no right to watch {}: run as root, or give the program CAP_NET_RAW",
+                    interface.name
+                ),
+                _ => anyhow::anyhow!("cannot watch {}: {error}", interface.name),
             })?;
         live.add(ring);
     }
@@ -220,17 +231,21 @@ fn curtailer(settings: &Settings) -> Result<Curtailer> {
     let links = host::links().context("cannot list the network interfaces")?;
     let policy = Policy { links, ..curtail.policy() };
     let ruleset = curtail.ruleset();
-    let helper = (curtail.mode == Mode::Enforce).then(start_helper).transpose()?;
+    let start = || start_helper(curtail.xdp);
+    let helper = (curtail.mode == Mode::Enforce).then(start).transpose()?;
     Ok(Curtailer::new(policy, ruleset, settings.detection.friends.clone(), helper))
 }
 
-fn start_helper() -> Result<Helper> {
+fn start_helper(xdp: bool) -> Result<Helper> {
     if !caps::has_cap(None, CapSet::Effective, Capability::CAP_NET_ADMIN)? {
         bail!("no right to curtail: run as root, or give the program CAP_NET_ADMIN");
     }
     let program = std::env::current_exe().context("cannot find the program itself")?;
     let mut command = Command::new(program);
     command.arg("enforcer");
+    if xdp {
+        command.arg("--xdp");
+    }
     Helper::start(command).context("cannot start the helper that changes the firewall")
 }
 

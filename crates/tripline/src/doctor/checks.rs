@@ -15,7 +15,7 @@ use crate::human;
 use crate::settings::Settings;
 use crate::watch::clock::Clock;
 use crate::watch::control::{Answer, Request, ask};
-use crate::watch::host::{leads_outside, numbers};
+use crate::watch::host::{guard, leads_outside};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -236,7 +236,7 @@ pub(super) fn protected(settings: &Settings, found: &mut Vec<Finding>) {
     const ABOUT: &str = "never touched";
     let friends = settings.detection.friends.iter();
     let friends = friends.map(|friend| (friend.short(), "a friend by the settings".to_owned()));
-    match host::protected(&numbers(&settings.watch.admin_ports)) {
+    match guard(&settings.watch).read() {
         Ok(all) => {
             let all = all.iter().map(|(address, why)| (address.to_string(), why.to_string()));
             found.extend(all.chain(friends).map(|(address, why)| {

@@ -44,7 +44,10 @@ pub(super) struct SettingsFile {
 struct WatchTable {
     interfaces: Option<Vec<String>>,
     admin_ports: Option<Vec<Ports>>,
+    admin_after: Option<Span>,
     state: Option<PathBuf>,
+    record: Option<bool>,
+    record_size: Option<Bytes>,
     metrics: Option<Metrics>,
 }
 
@@ -56,6 +59,7 @@ struct CurtailTable {
     most: Option<Size>,
     per_minute: Option<Size>,
     slow_per_minute: Option<Size>,
+    xdp: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,7 +133,10 @@ impl WatchTable {
     fn apply(self, watch: &mut Watch) {
         set(&mut watch.interfaces, self.interfaces);
         set(&mut watch.admin_ports, self.admin_ports.map(ports));
+        set(&mut watch.admin_after, self.admin_after.map(|span| span.0));
         set(&mut watch.state, self.state);
+        set(&mut watch.record, self.record);
+        set(&mut watch.record_size, self.record_size.map(|size| size.0));
         set(&mut watch.metrics, self.metrics.map(|metrics| metrics.0));
     }
 }
@@ -141,6 +148,7 @@ impl CurtailTable {
         set(&mut curtail.most, self.most.map(|size| size.0));
         set(&mut curtail.per_minute, self.per_minute.map(|size| size.0));
         set(&mut curtail.slow_per_minute, self.slow_per_minute.map(|size| size.0));
+        set(&mut curtail.xdp, self.xdp);
     }
 }
 
@@ -228,6 +236,34 @@ impl<'de> Deserialize<'de> for Ports {
         }
         deserializer.deserialize_any(PortVisitor)
     }
+}
+
+/// An amount of bytes, written like `256MB`.
+#[derive(Debug)]
+struct Bytes(u64);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_bytes(&text).map(Self).ok_or_else(|| {
+            let problem = "is no amount of bytes; write 16MB, 256MB or 4GB, 1MB at least";
+            D::Error::custom(format!("`{text}` {problem}"))
+        })
+    }
+}
+
+/// Reads `16MB`, `4GB`; a megabyte at least, and no more than a million of them.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let unit_at = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let megabytes = match unit.trim_start() {
+        "MB" => 1,
+        "GB" => 1 << 10,
+        _ => return None,
+    };
+    let megabytes = number.parse::<u64>().ok()?.checked_mul(megabytes)?;
+    (1..=1_000_000).contains(&megabytes).then_some(megabytes << 20)
 }
 
 /// An address with its port, or nothing.
@@ -347,6 +383,16 @@ impl<'de> Deserialize<'de> for Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts() {
+        for (text, bytes) in [("1MB", 1 << 20), ("256 MB", 256 << 20), ("4GB", 4 << 30)] {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MB", "0MB", "5", "5kB", "-5MB", "99999999999999999999GB", "9999999GB"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn spans() {

@@ -44,8 +44,14 @@ pub struct Watch {
     pub interfaces: Vec<String>,
     /// Ports where administrators come in. Who has a session there is never touched.
     pub admin_ports: Vec<PortRange>,
+    /// How long a session there must have been, so that whoever has it must have logged in.
+    pub admin_after: Duration,
     /// Folder of what outlives a restart.
     pub state: PathBuf,
+    /// Whether captures of what incidents touched are kept, and how many bytes of them at most.
+    pub record: bool,
+    /// See `record`.
+    pub record_size: u64,
     /// Where metrics can be asked for; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
 }
@@ -55,7 +61,10 @@ impl Default for Watch {
         Self {
             interfaces: Vec::new(),
             admin_ports: vec![PortRange { first: 22, last: 22 }],
+            admin_after: Duration::from_secs(150),
             state: PathBuf::from("/var/lib/tripline"),
+            record: false,
+            record_size: 256 << 20,
             metrics: Some(SocketAddr::from(([127, 0, 0, 1], 9717))),
         }
     }
@@ -74,6 +83,8 @@ pub struct Curtail {
     pub per_minute: usize,
     /// New sessions a minute, at services that nobody offers, for who is slowed down.
     pub slow_per_minute: usize,
+    /// Drop the SYNs of those who are cut off at the network driver, before nftables.
+    pub xdp: bool,
 }
 
 impl Default for Curtail {
@@ -86,6 +97,7 @@ impl Default for Curtail {
             most: policy.most,
             per_minute: policy.per_minute,
             slow_per_minute: ruleset.slow_per_minute as usize,
+            xdp: false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tripline_core::event::Event;
 use tripline_packet::{Duration, Timestamp};
 
@@ -15,6 +15,7 @@ use super::telling::notice;
 use super::{Sensor, host};
 use crate::hooks::HookSink;
 use crate::output::Sink;
+use crate::record::Recorder;
 use crate::run::unread;
 
 /// How often the inventory is kept.
@@ -43,6 +44,9 @@ impl Sensor {
         self.look_at_links(now, sink)?;
         let troubles = self.hooks.as_mut().map(HookSink::take_troubles);
         self.tell_troubles(troubles, sink)?;
+        if let Some(trouble) = self.recorder.as_mut().and_then(Recorder::trouble) {
+            self.tell(notice("record_trouble", Some(now), trouble), sink)?;
+        }
         self.curtailer.expire(now);
         if moment >= self.next_keeping {
             self.next_keeping = moment + KEEPING;
@@ -51,6 +55,11 @@ impl Sensor {
         if moment >= self.next_comparison {
             self.next_comparison = moment + COMPARISON;
             self.curtailer.reconcile(now);
+            // Whoever starts us starts another helper; we have not the right to.
+            ensure!(
+                !self.curtailer.is_helpless(),
+                "the helper that changes the firewall is gone; what is in force runs out in the kernel"
+            );
         }
         self.publish(now);
         Ok(())
@@ -67,6 +76,7 @@ impl Sensor {
             self.engine.set_home(home);
         }
         self.curtailer.set_offered(&listening);
+        self.listening = listening.services.iter().copied().collect();
         self.engine.set_listening(listening);
         self.curtailer.set_protected(host.protected()?, host::links()?, now);
         Ok(())
@@ -130,7 +140,7 @@ impl Sensor {
                 self.engine.reconfigure(settings.detection.clone());
                 self.curtailer.reconfigure(settings, now);
                 if let Some(host) = &mut self.host {
-                    host.set_admin_ports(&settings.watch.admin_ports);
+                    host.reconfigure(&settings.watch);
                 }
                 notice("settings_read", Some(now), "the settings were read again".to_owned())
             }

@@ -32,6 +32,9 @@ pub struct Curtailer {
     /// What the journal did not take, and when that was last told.
     unwritten: BTreeSet<Target>,
     told_journal: Option<Timestamp>,
+    shielded: Vec<u32>,
+    is_helpless: bool,
+    told_trouble: Option<Timestamp>,
     offered: Vec<(Protocol, u16)>,
     held: Vec<(Target, Held)>,
     events: Vec<Event>,
@@ -55,6 +58,9 @@ impl Curtailer {
             journal: None,
             unwritten: BTreeSet::new(),
             told_journal: None,
+            shielded: Vec::new(),
+            is_helpless: false,
+            told_trouble: None,
             offered: Vec::new(),
             held: Vec::new(),
             events: Vec::new(),
@@ -73,6 +79,12 @@ impl Curtailer {
         self.ledger.restore(journal.curtailments()?, now);
         self.journal = Some(journal);
         helper.install(&self.ruleset).context("cannot put the tables into the kernel")?;
+        if !self.shielded.is_empty()
+            && let Err(error) = helper.shield(&self.shielded, self.ruleset.capacity)
+        {
+            let message = format!("no early drop (`xdp`), nftables does it alone: {error}");
+            self.events.push(super::telling::notice("xdp_unavailable", Some(now), message));
+        }
         self.put_back(now);
         Ok(())
     }
@@ -108,6 +120,16 @@ impl Curtailer {
         }
         self.put_back(now);
         true
+    }
+
+    /// Interfaces where SYNs of those who are cut off are dropped before nftables sees them.
+    pub fn shield(&mut self, interfaces: Vec<u32>) {
+        self.shielded = interfaces;
+    }
+
+    /// The helper is gone: nothing can be done about anybody any more.
+    pub fn is_helpless(&self) -> bool {
+        self.is_helpless
     }
 
     /// Addresses that must not be touched from now on. Who is curtailed and is among them is
@@ -378,6 +400,11 @@ impl Curtailer {
     }
 
     fn tell_trouble(&mut self, error: &io::Error, now: Timestamp) {
+        self.is_helpless |= error.kind() == io::ErrorKind::BrokenPipe;
+        if self.told_trouble.is_some_and(|told| now.since(told) < Duration::from_secs(60)) {
+            return;
+        }
+        self.told_trouble = Some(now);
         self.events.push(super::telling::notice(
             "curtailment_trouble",
             Some(now),

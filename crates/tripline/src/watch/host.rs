@@ -10,11 +10,13 @@ use tripline_core::catalog::PortRange;
 use tripline_core::{Listening, Protocol, Service};
 use tripline_packet::{Addr, Prefix};
 
+use crate::settings::Watch;
+
 /// The kernel's knowledge of this machine, read again when it is asked for.
 #[derive(Debug)]
 pub struct Host {
     listening: host::Listening,
-    admin_ports: Vec<u16>,
+    guard: host::Guard,
     /// The addresses that lead outside.
     home: Vec<Prefix>,
 }
@@ -24,14 +26,14 @@ impl Host {
     ///
     /// # Errors
     /// The kernel does not have it.
-    pub fn open(admin_ports: &[PortRange]) -> io::Result<Self> {
+    pub fn open(settings: &Watch) -> io::Result<Self> {
         let listening = host::Listening::open()?;
-        Ok(Self { listening, admin_ports: numbers(admin_ports), home: own_networks()? })
+        Ok(Self { listening, guard: guard(settings), home: own_networks()? })
     }
 
-    /// Where administrators come in from now on.
-    pub fn set_admin_ports(&mut self, ports: &[PortRange]) {
-        self.admin_ports = numbers(ports);
+    /// Goes on with other settings.
+    pub fn reconfigure(&mut self, settings: &Watch) {
+        self.guard.reconfigure(numbers(&settings.admin_ports), settings.admin_after);
     }
 
     /// The addresses of this machine, if others have come or some have gone since this was asked
@@ -64,13 +66,18 @@ impl Host {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn protected(&self) -> io::Result<Protected> {
-        host::protected(&self.admin_ports)
+    pub fn protected(&mut self) -> io::Result<Protected> {
+        self.guard.read()
     }
 }
 
+/// Finds who is never touched.
+pub fn guard(settings: &Watch) -> host::Guard {
+    host::Guard::new(numbers(&settings.admin_ports), settings.admin_after)
+}
+
 /// Each port of the ranges.
-pub fn numbers(ranges: &[PortRange]) -> Vec<u16> {
+fn numbers(ranges: &[PortRange]) -> Vec<u16> {
     ranges.iter().flat_map(|range| range.first..=range.last).collect()
 }
 

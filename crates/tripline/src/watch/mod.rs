@@ -28,12 +28,13 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use tripline_capture::live::{Live, Next};
-use tripline_core::Engine;
+use tripline_core::{Engine, Service as CoreService};
 use tripline_packet::{Decoder, Duration, Packet, Timestamp};
 
 use crate::hooks::HookSink;
 use crate::metrics::Latencies;
 use crate::output::Sink;
+use crate::record::Recorder;
 
 use tripline_store::Known;
 
@@ -87,6 +88,9 @@ pub struct Sensor {
     board: Board,
     status: Lists,
     reload: Option<Reload>,
+    recorder: Option<Recorder>,
+    /// Who listens on this machine, as it was last seen.
+    listening: Vec<CoreService>,
     latencies: Latencies,
     service: Service,
     /// What is protected is this machine, whatever its addresses are.
@@ -124,6 +128,8 @@ impl Sensor {
             board: Board::default(),
             status: Lists::default(),
             reload: None,
+            recorder: None,
+            listening: Vec::new(),
             latencies: Latencies::default(),
             service: Service::default(),
             follows_home: false,
@@ -161,6 +167,11 @@ impl Sensor {
     /// How settings are read again when a signal asks for it.
     pub fn reload(&mut self, reload: Reload) {
         self.reload = Some(reload);
+    }
+
+    /// Keeps captures of what incidents touch.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
     }
 
     /// Where the status is put up, once a second.
@@ -215,6 +226,9 @@ impl Sensor {
                     self.counts.frames += 1;
                     frame.time = self.clock.of(frame.time);
                     if let Ok(true) = self.decoder.decode_into(&frame, packet) {
+                        if let Some(recorder) = &mut self.recorder {
+                            recorder.frame(&frame, packet);
+                        }
                         self.engine.handle(packet);
                     }
                 }

@@ -49,8 +49,11 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("`interfaces` under [watch]", old.watch.interfaces != new.watch.interfaces),
         ("`state` under [watch]", old.watch.state != new.watch.state),
         ("`metrics` under [watch]", old.watch.metrics != new.watch.metrics),
+        ("`record` under [watch]", old.watch.record != new.watch.record),
+        ("`record_size` under [watch]", old.watch.record_size != new.watch.record_size),
         ("[limits]", old.detection.limits != new.detection.limits),
         ("[[hooks]]", old.hooks != new.hooks),
+        ("`xdp` under [curtail]", old.curtail.xdp != new.curtail.xdp),
         // The right to change the firewall was given up.
         ("`mode = \"enforce\"` under [curtail]", enforces(new) && !enforces(old)),
     ];

@@ -1,7 +1,8 @@
 //! From events to those who are told of them: the memory first, then the kernel, then people.
 
 use anyhow::{Context as _, Result};
-use tripline_core::event::{Event, Incident, Notice, SCHEMA_VERSION};
+use tripline_core::event::{Event, Incident, Notice, SCHEMA_VERSION, ServiceEvent};
+use tripline_core::{Service, Standing};
 use tripline_packet::Timestamp;
 
 use super::Sensor;
@@ -16,6 +17,7 @@ impl Sensor {
             self.keep_event(&event);
             if let Event::Incident(incident) = &event {
                 self.decide(incident);
+                self.keep_frames(incident);
             }
             self.hand_over(event, sink)?;
         }
@@ -34,6 +36,22 @@ impl Sensor {
         if self.curtailer.consider(incident, now) {
             metrics::observe(&self.latencies.kernel, self.clock.now().since(now));
         }
+    }
+
+    /// Keeps the frames of an incident, and what is known about whom it touched.
+    fn keep_frames(&mut self, incident: &Incident) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        let seen = self.engine.services();
+        let seen = seen.iter().filter(|event| event.standing == Standing::Offered);
+        let seen = seen.map(|ServiceEvent { host, protocol, port, .. }| Service {
+            host: *host,
+            protocol: *protocol,
+            port: *port,
+        });
+        let offered: Vec<Service> = seen.chain(self.listening.iter().copied()).collect();
+        recorder.incident(incident, self.engine.settings(), &offered);
     }
 
     pub(super) fn tell(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {

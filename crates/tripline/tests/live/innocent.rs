@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Test> {
         ("decoys_v6", || decoys(V6)),
         ("an_idle_scan", idle),
         ("an_administrator_who_scans_stays_in", administrator),
+        ("who_only_knocks_at_the_administrators_door_is_none", knocker),
         ("a_friend_is_never_touched", friend),
         ("a_published_port_of_a_container_is_offered", container),
     ]
@@ -89,14 +90,27 @@ fn idle() -> Result<()> {
 /// Who is logged in to administer the machine may sweep it and is told of, not thrown out.
 fn administrator() -> Result<()> {
     let rig = Rig::new()?;
-    let mut sensor = rig.sensor_with("[watch]\nadmin_ports = [\"80\"]\n", "--enforce")?;
+    let settings = "[watch]\nadmin_ports = [\"80\"]\nadmin_after = \"2s\"\n";
+    let mut sensor = rig.sensor_with(settings, "--enforce")?;
     let mut session = session(&rig, "scanner", V4.server)?;
-    std::thread::sleep(2 * SECOND);
+    std::thread::sleep(4 * SECOND);
     rig.machine("scanner").run(&format!("nmap -n -Pn -sT -p 1-60 {}", V4.server))?;
     let told = sensor.wait_for_step("refused", V4.scanner)?;
     ensure!(told["reason"].as_str().is_some_and(|why| why.contains("administrator")), "{told}");
     session.ask()?;
     ensure!(rig.gets_page("scanner", V4.server)?, "the administrator is cut off");
+    Ok(())
+}
+
+/// Anybody can open a session on port 22 and say nothing.
+fn knocker() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor_with("[watch]\nadmin_ports = [\"80\"]\n", "--enforce")?;
+    let address = std::net::SocketAddr::new(V4.server.parse()?, 80);
+    let _held = rig.machine("scanner").within(|| std::net::TcpStream::connect(address))??;
+    std::thread::sleep(2 * SECOND);
+    rig.machine("scanner").run(&format!("nmap -n -Pn -sT -p 1-60 {}", V4.server))?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
     Ok(())
 }
 

@@ -21,6 +21,10 @@ pub(crate) fn trials() -> Vec<Test> {
         ("the_sensor_has_no_rights_left", rights),
         ("metrics_count_what_happens", metrics),
         ("a_service_without_root_does_it_all", service),
+        ("the_live_view_takes_the_terminal_and_gives_it_back", view),
+        ("what_is_recorded_tells_the_same", record),
+        ("an_early_drop_is_one_more_lock", xdp),
+        ("a_sensor_without_its_helper_ends", helpless),
         ("fifty_kills_leave_nothing_wrong", kills),
     ]
 }
@@ -318,5 +322,88 @@ fn service() -> Result<()> {
     told("READY=1")?;
     job.signal(Signal::SIGTERM)?;
     told("STOPPING=1").with_context(|| job.said())?;
+    Ok(())
+}
+
+fn view() -> Result<()> {
+    let rig = Rig::new()?;
+    rig.write_settings("")?;
+    let program = env!("CARGO_BIN_EXE_tripline");
+    let settings = rig.folder.path().join("tripline.toml");
+    let watch = format!("{program} watch --settings {}", settings.display());
+    // script(1) gives it a terminal; the keys come a while later.
+    let line = format!(
+        "(sleep 3; printf 3; sleep 1; printf q; sleep 1) | TERM=xterm script -qec 'stty rows 24 cols 80; exec {watch}' /dev/null"
+    );
+    let output = rig.machine("server").run(&line)?;
+    for word in ["Incidents", "observe", "eth0", "\u{1b}[?1049h", "\u{1b}[?1049l", "watching"] {
+        ensure!(output.out.contains(word), "no {word:?} in {:?}", output.out);
+    }
+    Ok(())
+}
+
+/// A capture that was kept, read with the settings beside it, tells what was told live.
+fn record() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--record")?;
+    ensure!(rig.gets_page("neighbour", V4.server)?, "no page");
+    sweep(&rig, "1-30")?;
+    sensor.wait("a proven address", |event| event["proof"]["level"] == "proven")?;
+    std::thread::sleep(SECOND);
+    let live = sensor.stop()?;
+    let live = live.iter().rfind(|event| event["kind"] == "incident").cloned().unwrap_or_default();
+    let folder = rig.state().join("record");
+    let entries: Vec<_> = std::fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
+    let capture = entries.iter().map(std::fs::DirEntry::path);
+    let capture =
+        capture.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "pcap"));
+    let capture = capture.with_context(|| format!("no capture in {entries:?}"))?;
+    let read = rig.machine("server").run(&format!(
+        "{} read --json --settings {} {}",
+        env!("CARGO_BIN_EXE_tripline"),
+        capture.with_extension("toml").display(),
+        capture.display()
+    ))?;
+    let events = read.out.lines().map(serde_json::from_str::<serde_json::Value>);
+    let events = events.collect::<Result<Vec<_>, _>>()?;
+    let again = events.iter().find(|event| event["kind"] == "incident").context("no incident")?;
+    for key in ["id", "verdict", "sources", "shape", "techniques", "found", "proof", "first"] {
+        ensure!(again[key] == live[key], "{key}: {} live, {} read", live[key], again[key]);
+    }
+    ensure!(!read.out.contains(V4.neighbour), "a neighbour was recorded");
+    Ok(())
+}
+
+fn xdp() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor_with("[curtail]\nxdp = true\n", "--enforce")?;
+    sweep(&rig, "1-30")?;
+    sensor.wait("a curtailment", |event| event["from"] == "everything")?;
+    ensure!(!rig.gets_page("scanner", V4.server)?, "not cut off");
+    ensure!(rig.gets_page("neighbour", V4.server)?, "the neighbour is cut off");
+    // The counter of the set shows what came past the shield: no SYN. The list shows both.
+    let list = rig.machine("server").run("nft list set inet tripline hosts4")?.out;
+    ensure!(list.contains("counter packets 0"), "{list}");
+    let list = rig.tripline("curtailed --json")?.out;
+    let held = list.lines().find(|line| line.contains("everything")).unwrap_or_default();
+    let held: serde_json::Value = serde_json::from_str(held)?;
+    ensure!(held["kernel"][1].as_u64() > Some(0), "{list}");
+    rig.tripline("release --all")?;
+    ensure!(rig.gets_page("scanner", V4.server)?, "not let in again");
+    Ok(())
+}
+
+/// It could do nothing about anybody, and must not look as if it did.
+fn helpless() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    let id = sensor.job.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+    let helper = children.split_whitespace().next().context("no helper")?.parse()?;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(helper), Signal::SIGKILL)?;
+    let said = sensor.job.wait_for("its end", 10 * SECOND, |said| {
+        said.contains("helper that changes the firewall is gone").then(|| said.to_owned())
+    })?;
+    ensure!(said.contains("error:"), "{said}");
     Ok(())
 }

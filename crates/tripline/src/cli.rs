@@ -132,9 +132,11 @@ Examples:
   tripline watch --enforce            this machine, and curtail
   tripline watch -i eth1 --home 192.0.2.0/24
                                       a span port
+  tripline watch --plain              events as lines, not the live view
   tripline watch --json | logger -t tripline
 
-Ends on SIGTERM and SIGINT. Exit codes: 0 ended as told; 2 error.";
+On a terminal it shows a live view: incidents, sources, services, who is curtailed, notices; `?` \
+tells the keys, `q` ends it. Ends on SIGTERM and SIGINT, too. Exit codes: 0 ended as told; 2 error.";
 
 const DOCTOR_ABOUT: &str = "\
 Look whether a sensor can do its work here, and what it would do.
@@ -261,13 +263,16 @@ pub struct WatchArgs {
     #[command(flatten)]
     pub settings: SettingsOptions,
 
+    /// Write events as lines, as they happen, instead of the live view
+    ///
+    /// The view is shown when standard input and output are a terminal; otherwise there are lines in
+    /// any case.
+    #[arg(long, help_heading = "Output", conflicts_with = "json")]
+    pub plain: bool,
+
     /// Write events as JSON, one object a line
     #[arg(long, help_heading = "Output")]
     pub json: bool,
-
-    /// Write events as lines of text, even to a terminal, where a live view is shown otherwise
-    #[arg(long, help_heading = "Output", conflicts_with = "json")]
-    pub plain: bool,
 
     /// How it looks.
     #[command(flatten)]

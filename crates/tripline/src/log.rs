@@ -3,10 +3,10 @@
 //! For a person with the time and a word for how grave it is; for the journal with the priority that
 //! it understands (sd-daemon(3)), and without a time, which the journal has of its own.
 
+pub mod held;
+
 use std::fmt;
-use std::io::{self, Write};
 use std::os::linux::fs::MetadataExt as _;
-use std::sync::{Mutex, PoisonError};
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::FmtContext;
@@ -16,48 +16,16 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::term;
 use crate::watch::clock::Clock;
 
-/// What is held back until [`flush`].
-static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
-
-/// Bytes that are held back at most.
-const MOST_HELD: usize = 1 << 16;
-
-/// Starts logging of this level and graver ones. Once; later calls change nothing. With `held` it is
-/// held back until [`flush`], because somebody else has the terminal.
-pub fn start(level: Level, held: bool) {
-    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = held.then(Vec::new);
+/// Starts logging of this level and graver ones. Once; later calls change nothing.
+pub fn start(level: Level) {
     let form = if is_journal() { Form::Journal } else { Form::Person };
     // Somebody who uses this as a library may have a subscriber already.
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(|| Output)
+        .with_writer(std::io::stderr)
         .with_ansi(false)
         .event_format(form)
         .try_init();
-}
-
-/// Writes what was held back, and holds nothing back any more.
-pub fn flush() {
-    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
-    // There is nobody to be told.
-    let _ = io::stderr().write_all(&held.unwrap_or_default());
-}
-
-struct Output;
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match HELD.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            Some(held) if held.len() < MOST_HELD => held.extend_from_slice(bytes),
-            Some(_) => {}
-            None => io::stderr().write_all(bytes)?,
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Whether standard error is the journal (systemd.exec(5), `$JOURNAL_STREAM`).
@@ -93,8 +61,12 @@ where
         match self {
             Self::Journal => writeln!(writer, "<{}>{text}", priority(level)),
             Self::Person => {
-                let time = Clock::start().now().to_string();
-                writeln!(writer, "{time:.19}Z {:5} {text}", level.as_str())
+                let said = held::Said { time: Clock::start().now(), level: *level, text };
+                match held::keep(said) {
+                    // What is written is empty then.
+                    None => Ok(()),
+                    Some(said) => writeln!(writer, "{said}"),
+                }
             }
         }
     }

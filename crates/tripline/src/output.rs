@@ -15,16 +15,6 @@ pub trait Sink {
     fn event(&mut self, event: Event) -> io::Result<()>;
 }
 
-/// Shows nothing: for those who look elsewhere.
-#[derive(Debug)]
-pub struct Nowhere;
-
-impl Sink for Nowhere {
-    fn event(&mut self, _: Event) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Keeps all events.
 impl Sink for Vec<Event> {
     fn event(&mut self, event: Event) -> io::Result<()> {

@@ -5,6 +5,7 @@
 //! outside ASCII does.
 
 mod clean;
+mod fit;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -89,7 +90,8 @@ pub enum Ink {
 }
 
 impl Ink {
-    fn style(self) -> Style {
+    /// How it looks on a terminal with colour.
+    pub fn style(self) -> Style {
         let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
         match self {
             Self::Plain => Style::new(),
@@ -173,6 +175,11 @@ impl Line {
     /// Is there nothing in it?
     pub fn is_empty(&self) -> bool {
         self.spans.iter().all(|span| span.text.is_empty())
+    }
+
+    /// Its pieces from left to right, each in one ink.
+    pub fn spans(&self) -> impl Iterator<Item = (Ink, &str)> {
+        self.spans.iter().map(|span| (span.ink, span.text.as_str()))
     }
 
     /// The words, each with the number of spaces before it. A word may have several inks.
@@ -349,6 +356,11 @@ impl Page {
     /// Adds a labelled value; the value is wrapped in its own column.
     pub fn field(&mut self, label: &str, value: &Line) {
         self.fill(self.line().faint(format!("  {label}")), value, LABEL);
+    }
+
+    /// The lines from top to bottom.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
     }
 
     /// Writes the page.

@@ -48,6 +48,7 @@ fn wrong_usage_exits_with_2() {
         vec!["read", "--bogus"],
         vec!["read", "--home", "300.0.0.0/8"],
         vec!["read", "--json", "--quiet", "x"],
+        vec!["watch", "--json", "--plain"],
         vec!["explain"],
     ] {
         let ran = run(&args);

@@ -4,10 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use tripline_respond::Scope;
 
 use crate::cli::{CurtailArgs, CurtailedArgs, ReleaseArgs, SettingsOptions};
 use crate::human;
+use crate::report;
 use crate::term::{Page, Terminal};
 use crate::watch::control::{Answer, InForce, Request, ask};
 
@@ -60,28 +60,8 @@ fn page(all: &[InForce], term: Terminal) -> Page {
     if all.is_empty() {
         page.push(page.line().plain("Nobody is curtailed."));
     }
-    for InForce { curtailment, left, kernel } in all {
-        let line = page.line().strong(curtailment.target.source.short());
-        let from = match curtailment.target.scope {
-            Scope::Everything => String::new(),
-            Scope::Service { protocol, port } => format!(" from {port}/{protocol}"),
-            Scope::Unoffered => " at services that nobody offers".to_owned(),
-        };
-        let left = human::duration(*left as f64);
-        page.push(line.plain(format!("{from}, {left} to go")));
-        let kernel = match kernel {
-            Some((_, packets)) => {
-                format!("holds, {} dropped", human::counted(*packets, "packet"))
-            }
-            None => "does not have it; see `tripline doctor`".to_owned(),
-        };
-        page.field("kernel", &page.line().plain(kernel));
-        page.field("because", &page.line().plain(&curtailment.because));
-        let by = match &curtailment.incident {
-            Some(incident) => format!("{}, {incident}", curtailment.by),
-            None => curtailment.by.to_string(),
-        };
-        page.field("by", &page.line().plain(by));
+    for in_force in all {
+        report::curtailed::add(&mut page, in_force, true);
     }
     page
 }

@@ -1,10 +1,10 @@
 //! `tripline watch`.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use caps::{CapSet, Capability};
@@ -21,11 +21,11 @@ use crate::data;
 use crate::hooks::{self, HookSink, Pacing};
 use crate::log;
 use crate::metrics::Endpoint;
-use crate::output::{JsonLines, Nowhere, Sink};
+use crate::output::{JsonLines, Sink};
 use crate::record::{self, Recorder};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
-use crate::view::View;
+use crate::view::{self, Look, View};
 use crate::watch::challenge::Opened;
 use crate::watch::confine::{confine, keep_only, pass_on};
 use crate::watch::control::Control;
@@ -39,8 +39,7 @@ use super::Exit;
 
 /// Watches until a signal ends it.
 pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
-    let output = Output::of(args);
-    log::start(args.log_level.into(), output == Output::View);
+    log::start(args.log_level.into());
     let settings = effective(args)?;
     let is_host = settings.watch.interfaces.is_empty();
     let interfaces = interfaces(&settings.watch.interfaces)?;
@@ -63,11 +62,6 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         tracing::warn!("this kernel cannot confine the sensor to its folder (Landlock)");
     }
 
-    let mut sink: Box<dyn Sink> = match output {
-        Output::Json => Box::new(JsonLines(io::stdout())),
-        Output::Lines => Box::new(Stream::new(io::stdout(), args.display.terminal())),
-        Output::View => Box::new(Nowhere),
-    };
     let follows = is_host && args.settings.layers().resolve()?.detection.home.is_empty();
     let host = is_host.then(|| Host::open(&settings.watch)).transpose()?;
     greet(&settings, &interfaces);
@@ -98,35 +92,39 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     if let Some(hooks) = hooks {
         sensor.tell_hooks(hooks);
     }
-    let view = (output == Output::View)
-        .then(|| View::start(sensor.board(), args.display.terminal(), Arc::clone(&signals.stop)))
-        .transpose()
-        .context("cannot show the live view")?;
-    let result = sensor.run(&signals, sink.as_mut());
-    signals.stop.store(true, Ordering::Relaxed);
-    let shown = view.map_or(Ok(()), View::end);
-    // What was said meanwhile would have torn the picture.
-    log::flush();
-    result?;
-    shown.context("cannot show the live view; --plain writes lines instead")?;
+    let (_view, mut sink) = outputs(args, &sensor, &signals, is_host);
+    sensor.run(&signals, sink.as_mut())?;
     Ok(Exit::Fine)
 }
 
-/// How people, or programs, are shown what happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Output {
-    Json,
-    Lines,
-    View,
-}
-
-impl Output {
-    fn of(args: &WatchArgs) -> Self {
-        let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-        match (args.json, args.plain || !is_terminal) {
-            (true, _) => Self::Json,
-            (_, true) => Self::Lines,
-            _ => Self::View,
+/// Where events go, and the view, where there is one. It ends before the sensor's error is told, if
+/// there is one.
+fn outputs(
+    args: &WatchArgs,
+    sensor: &Sensor,
+    signals: &Signals,
+    is_host: bool,
+) -> (Option<View>, Box<dyn Sink>) {
+    if args.json {
+        return (None, Box::new(JsonLines(io::stdout())));
+    }
+    let terminal = args.display.terminal();
+    let plain: Box<dyn Sink> = Box::new(Stream::new(io::stdout(), terminal));
+    if args.plain || !view::is_possible() {
+        return (None, plain);
+    }
+    let what = if is_host { "this machine on " } else { "" }.to_owned();
+    let file = args.settings.settings.as_ref();
+    let options = file.map(|file| format!(" --settings {}", file.display())).unwrap_or_default();
+    let look = Look { terminal, what, options };
+    match View::start(sensor.board(), look, signals.stop.clone()) {
+        Ok(view) => {
+            let sink = Box::new(view.sink(plain));
+            (Some(view), sink)
+        }
+        Err(error) => {
+            tracing::warn!("no view on this terminal, events come as lines: {error}");
+            (None, plain)
         }
     }
 }

@@ -7,5 +7,7 @@ mod suggest;
 
 pub use list::{list, list_json};
 pub use page::page;
+#[cfg(target_os = "linux")]
+pub(crate) use replay::add_steps;
 pub use replay::{Subject, replay};
 pub use suggest::suggest;

@@ -7,8 +7,8 @@ use tripline_packet::Addr;
 
 use crate::human::{self, Clock};
 use crate::report::incident::{add_said, full_weight, title};
-use crate::report::words;
-use crate::term::{Ink, Line, Page, Terminal};
+use crate::report::{bar, words};
+use crate::term::{Ink, Page, Terminal};
 
 /// What is to be explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +125,8 @@ fn add_incident(page: &mut Page, incident: &Incident, clock: &Clock) {
     add_clearing(page, incident);
 }
 
-fn add_steps(page: &mut Page, incident: &Incident, clock: &Clock) {
+/// Adds the evidence of an incident, step by step.
+pub(crate) fn add_steps(page: &mut Page, incident: &Incident, clock: &Clock) {
     let decisive = decisive_step(incident);
     for (index, step) in incident.evidence.iter().enumerate() {
         add_step(page, index + 1, step, incident.threshold, clock);
@@ -169,7 +170,7 @@ fn add_step(page: &mut Page, number: usize, step: &EvidenceStep, threshold: f64,
     let line = match page.term.width {
         // The service and its outcome are worth more than a picture of the score.
         0..ROOM_FOR_BAR => line,
-        _ => bar(line, step.score, threshold),
+        _ => bar::add(line, step.score, threshold, BAR),
     };
     let indent = line.width() + 2;
     let what = page.line().plain(format!("{} {} {}", step.service, step.technique, step.outcome));
@@ -195,13 +196,6 @@ fn add_step(page: &mut Page, number: usize, step: &EvidenceStep, threshold: f64,
         let line = page.line().add(Ink::Good, "taken back").plain(format!(": {why}"));
         page.paragraph(&line, 7);
     }
-}
-
-fn bar(line: Line, score: f64, threshold: f64) -> Line {
-    let share = if threshold > 0.0 { (score / threshold).clamp(0.0, 1.0) } else { 0.0 };
-    let filled = (share * BAR as f64).floor() as usize;
-    let ink = if score >= threshold { Ink::Alarm } else { Ink::Accent };
-    line.add(ink, "█".repeat(filled)).faint("░".repeat(BAR - filled))
 }
 
 /// What the source, or somebody who knows better, would have to do to be cleared.

@@ -18,6 +18,13 @@ const MOST_EVIDENCE: usize = 3;
 
 /// Adds the block of an incident. `input` is what to type to read the same input again.
 pub fn add(page: &mut Page, incident: &Incident, clock: &Clock, input: &str) {
+    add_facts(page, incident, clock);
+    add_hints(page, incident, input);
+    picture::add(page, incident);
+}
+
+/// Adds what is known of an incident, without what to type and without its picture.
+pub fn add_facts(page: &mut Page, incident: &Incident, clock: &Clock) {
     page.gap();
     let title = title(page, incident);
     page.paragraph(&title, 0);
@@ -33,8 +40,6 @@ pub fn add(page: &mut Page, incident: &Incident, clock: &Clock, input: &str) {
     add_said(page, incident);
     add_certainty(page, incident, clock);
     add_response(page, incident, clock);
-    add_hints(page, incident, input);
-    picture::add(page, incident);
 }
 
 /// Risk, signature, verdict, id.

@@ -1,7 +1,10 @@
 //! What `tripline read` shows to a person.
 
+pub(crate) mod bar;
+#[cfg(target_os = "linux")]
+pub(crate) mod curtailed;
 pub mod incident;
-mod picture;
+pub(crate) mod picture;
 pub mod stream;
 pub mod table;
 mod tables;

@@ -16,7 +16,7 @@ const ROWS: usize = 12;
 const WORTH_A_PICTURE: usize = 3;
 
 /// Adds the picture of an incident, if there is enough to see.
-pub(super) fn add(page: &mut Page, incident: &Incident) {
+pub(crate) fn add(page: &mut Page, incident: &Incident) {
     let Some(plot) = Plot::of(incident) else {
         return;
     };

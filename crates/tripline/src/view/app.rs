@@ -1,198 +1,321 @@
-//! What is shown, and what keys do to it.
+//! What is shown and where in it one is: keys and news go in, a picture comes out.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::term::Terminal;
+use ratatui::buffer::Buffer;
+
+use crate::log::held::Said;
+use crate::term::{Page, Terminal};
 use crate::watch::status::Status;
 
-use super::rows::{self, Row};
+use super::draw;
+use super::keys::Key;
+use super::list::{Cursor, List};
+use super::panes::{Pane, Seen, Subject};
 
-/// The pages, in the order of their keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tab {
-    Incidents,
-    Sources,
-    Services,
-    Curtailed,
-    Notices,
+/// How it looks, and what is said of the sensor that its status does not tell.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Colour and characters; the width is that of the picture.
+    pub terminal: Terminal,
+    /// Before the names of the interfaces, such as `this machine on `.
+    pub what: String,
+    /// Options with which other commands reach the same sensor, such as ` --settings FILE`.
+    pub options: String,
 }
 
-pub(super) const TABS: [(Tab, &str); 5] = [
-    (Tab::Incidents, "Incidents"),
-    (Tab::Sources, "Sources"),
-    (Tab::Services, "Services"),
-    (Tab::Curtailed, "Curtailed"),
-    (Tab::Notices, "Notices"),
-];
-
-/// What lies over the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Over {
-    Nothing,
-    Help,
-    /// The row in full: its lines, and how many of them were scrolled past.
-    Detail {
-        lines: Vec<String>,
-        from: usize,
-    },
-}
-
-/// Whether to go on.
+/// What comes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    GoOn,
+pub enum Flow {
+    /// It goes on.
+    On,
+    /// All of it is to be drawn anew, because something else has written over it.
+    Redraw,
+    /// The end.
     Quit,
 }
 
 /// See the module documentation.
 #[derive(Debug)]
-pub(super) struct App {
-    pub(super) options: Terminal,
-    pub(super) status: Option<Status>,
-    /// Packets a second, between the last two states.
-    pub(super) rate: f64,
-    pub(super) tab: Tab,
-    pub(super) rows: Vec<Row>,
-    pub(super) selected: usize,
-    /// Rows that a page has; known when it was drawn.
-    pub(super) height: usize,
+pub struct App {
+    pub(super) look: Look,
+    pub(super) status: Option<Arc<Status>>,
+    pub(super) said: Vec<Said>,
+    /// When the status came, and when it was last looked for another one.
+    came: Option<Instant>,
+    looked: Option<Instant>,
+    /// Frames per second between the last two.
+    pub(super) rate: Option<f64>,
+    pub(super) pane: Pane,
+    cursors: [Cursor; Pane::ALL.len()],
     pub(super) filter: String,
-    /// The filter is being typed.
-    pub(super) typing: bool,
-    pub(super) over: Over,
+    pub(super) is_typing: bool,
+    pub(super) place: Place,
+    /// Rows of the last picture that are a page.
+    rows: usize,
+}
+
+/// Where one is.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// In the list of the pane.
+    List,
+    /// At one of its things.
+    Details(Box<Details>),
+    /// At the page about the keys, so many lines down.
+    Help(usize),
+}
+
+/// A thing that is looked at.
+#[derive(Debug)]
+pub(super) struct Details {
+    pub(super) subject: Subject,
+    id: String,
+    /// It is in its list, still.
+    pub(super) is_listed: bool,
+    scroll: usize,
+}
+
+/// The longest filter: nobody types more, and who pastes more did not mean to.
+const LONGEST_FILTER: usize = 64;
+/// The sensor tells once a second; longer than this is worth a word.
+const PUNCTUAL: Duration = Duration::from_secs(4);
+
+/// By how much one moves.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Up(usize),
+    Down(usize),
+    Start,
+    End,
+}
+
+impl Move {
+    fn from(self, at: usize) -> usize {
+        match self {
+            Self::Up(by) => at.saturating_sub(by),
+            Self::Down(by) => at.saturating_add(by),
+            Self::Start => 0,
+            Self::End => usize::MAX,
+        }
+    }
 }
 
 impl App {
-    pub(super) fn new(options: Terminal) -> Self {
+    /// Without a status yet.
+    pub fn new(look: Look) -> Self {
         Self {
-            options,
+            look,
             status: None,
-            rate: 0.0,
-            tab: Tab::Incidents,
-            rows: Vec::new(),
-            selected: 0,
-            height: 10,
+            said: Vec::new(),
+            came: None,
+            looked: None,
+            rate: None,
+            pane: Pane::default(),
+            cursors: Default::default(),
             filter: String::new(),
-            typing: false,
-            over: Over::Nothing,
+            is_typing: false,
+            place: Place::List,
+            rows: 1,
         }
     }
 
-    /// A new state of the sensor, or the same again.
-    pub(super) fn take(&mut self, status: Option<Status>) {
-        let Some(status) = status else { return };
-        if let Some(before) = &self.status
-            && status.now > before.now
-        {
-            let packets =
-                status.engine.summary.packets.saturating_sub(before.engine.summary.packets);
-            self.rate = packets as f64 / status.now.since(before.now).as_secs_f64();
-        }
-        self.status = Some(status);
-        self.refresh();
-    }
-
-    /// Keeps the same row selected, if it is still there.
-    fn refresh(&mut self) {
-        let key = self.rows.get(self.selected).map(|row| row.key.clone());
-        self.rows = match &self.status {
-            Some(status) => rows::of(status, self.tab, &self.filter, self.options),
-            None => Vec::new(),
+    /// Takes what is on the board, and what the sensor said besides.
+    pub fn update(&mut self, status: Option<Arc<Status>>, said: Vec<Said>, now: Instant) {
+        self.said = said;
+        self.looked = Some(now);
+        let is_new = match (&self.status, &status) {
+            (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
+            (None, Some(_)) => true,
+            (_, None) => false,
         };
-        let same = key.and_then(|key| self.rows.iter().position(|row| row.key == key));
-        // At the top one wants to see what is new.
-        if self.selected > 0 {
-            self.selected = same.unwrap_or(self.selected).min(self.rows.len().saturating_sub(1));
+        if is_new && let Some(new) = status {
+            self.rate = self.status.as_ref().and_then(|old| rate(old, &new)).or(self.rate);
+            self.status = Some(new);
+            self.came = Some(now);
         }
+        self.look_again();
     }
 
-    pub(super) fn key(&mut self, key: KeyEvent) -> Next {
-        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            return Next::Quit;
-        }
-        if self.typing {
-            self.type_filter(key.code);
-            return Next::GoOn;
-        }
-        if self.over != Over::Nothing {
-            self.look_over(key.code);
-            return Next::GoOn;
-        }
-        let last = self.rows.len().saturating_sub(1);
-        match key.code {
-            KeyCode::Char('q') => return Next::Quit,
-            KeyCode::Char('?') => self.over = Over::Help,
-            KeyCode::Char('/') => self.typing = true,
-            KeyCode::Char(digit @ '1'..='5') => self.go(digit as usize - '1' as usize),
-            KeyCode::Tab | KeyCode::Right => self.go(self.at() + 1),
-            KeyCode::BackTab | KeyCode::Left => self.go(self.at() + TABS.len() - 1),
-            KeyCode::Down | KeyCode::Char('j') => self.selected = (self.selected + 1).min(last),
-            KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
-            KeyCode::PageDown => self.selected = (self.selected + self.height).min(last),
-            KeyCode::PageUp => self.selected = self.selected.saturating_sub(self.height),
-            KeyCode::Home | KeyCode::Char('g') => self.selected = 0,
-            KeyCode::End | KeyCode::Char('G') => self.selected = last,
-            KeyCode::Enter => self.open(),
-            KeyCode::Esc => {
-                self.filter.clear();
-                self.refresh();
+    /// What the details are about may have changed.
+    fn look_again(&mut self) {
+        let found = match &self.place {
+            Place::Details(details) => {
+                self.seen().and_then(|seen| seen.find(self.pane, &details.id))
             }
-            _ => {}
+            Place::List | Place::Help(_) => return,
+        };
+        if let Place::Details(details) = &mut self.place {
+            details.is_listed = found.is_some();
+            details.subject = found.unwrap_or_else(|| details.subject.clone());
         }
-        Next::GoOn
     }
 
-    fn at(&self) -> usize {
-        TABS.iter().position(|(tab, _)| *tab == self.tab).unwrap_or(0)
+    /// How long the sensor has not told how it is doing, if that is too long.
+    pub(super) fn silence(&self) -> Option<Duration> {
+        let silence = self.looked?.saturating_duration_since(self.came?);
+        (silence >= PUNCTUAL).then_some(silence)
     }
 
-    fn go(&mut self, to: usize) {
-        self.tab = TABS[to % TABS.len()].0;
-        self.selected = 0;
-        self.rows.clear();
-        self.refresh();
+    pub(super) fn seen(&self) -> Option<Seen<'_>> {
+        let (said, term) = (self.said.as_slice(), self.look.terminal);
+        self.status.as_deref().map(|status| Seen { status, said, term })
+    }
+
+    /// The list of the pane with what the filter leaves of it.
+    pub(super) fn list(&self) -> Option<List> {
+        let mut list = self.seen()?.list(self.pane);
+        if !self.filter.is_empty() {
+            list.rows.retain(|row| row.contains(&self.filter));
+        }
+        Some(list)
+    }
+
+    /// Takes a key.
+    pub fn key(&mut self, key: Key) -> Flow {
+        match key {
+            Key::Interrupt => return Flow::Quit,
+            Key::Redraw => return Flow::Redraw,
+            key if self.is_typing && self.type_key(key) => return Flow::On,
+            Key::Char('q') => return Flow::Quit,
+            Key::Char('?') => self.toggle_help(),
+            Key::Char('/') => {
+                self.place = Place::List;
+                self.is_typing = true;
+            }
+            Key::Char(digit @ '1'..='5') => self.show(Pane::ALL[digit as usize - '1' as usize]),
+            Key::Tab | Key::Right | Key::Char('l') => self.show(self.pane.turn(1)),
+            Key::BackTab | Key::Left | Key::Char('h') => {
+                self.show(self.pane.turn(Pane::ALL.len() - 1));
+            }
+            Key::Enter => self.open(),
+            Key::Escape | Key::Backspace => self.back(),
+            key => {
+                if let Some(by) = self.movement(key) {
+                    self.go(by);
+                }
+            }
+        }
+        Flow::On
+    }
+
+    /// A key while the filter is typed; `false` if it has nothing to do with that.
+    fn type_key(&mut self, key: Key) -> bool {
+        match key {
+            Key::Char(letter) if self.filter.chars().count() < LONGEST_FILTER => {
+                self.filter.push(letter);
+            }
+            Key::Char(_) => {}
+            Key::Backspace => {
+                self.filter.pop();
+            }
+            Key::Erase => self.filter.clear(),
+            Key::Enter => self.is_typing = false,
+            Key::Escape => {
+                self.is_typing = false;
+                self.filter.clear();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn movement(&self, key: Key) -> Option<Move> {
+        let page = self.rows.saturating_sub(1).max(1);
+        Some(match key {
+            Key::Up | Key::Char('k') => Move::Up(1),
+            Key::Down | Key::Char('j') => Move::Down(1),
+            Key::PageUp => Move::Up(page),
+            Key::PageDown | Key::Char(' ') => Move::Down(page),
+            Key::Home | Key::Char('g') => Move::Start,
+            Key::End | Key::Char('G') => Move::End,
+            _ => return None,
+        })
+    }
+
+    fn go(&mut self, by: Move) {
+        match &mut self.place {
+            Place::Details(details) => details.scroll = by.from(details.scroll),
+            Place::Help(scroll) => *scroll = by.from(*scroll),
+            Place::List => {
+                let rows = self.list().map(|list| list.rows).unwrap_or_default();
+                let cursor = &mut self.cursors[self.pane as usize];
+                cursor.settle(&rows, self.rows);
+                cursor.go(by.from(cursor.at()), &rows);
+            }
+        }
+    }
+
+    fn show(&mut self, pane: Pane) {
+        self.pane = pane;
+        self.place = Place::List;
+        self.is_typing = false;
+    }
+
+    fn toggle_help(&mut self) {
+        self.place = match self.place {
+            Place::Help(_) => Place::List,
+            Place::List | Place::Details(_) => Place::Help(0),
+        };
     }
 
     fn open(&mut self) {
-        if let (Some(row), Some(status)) = (self.rows.get(self.selected), &self.status) {
-            let lines = rows::detail(status, self.tab, row, self.options);
-            self.over = Over::Detail { lines, from: 0 };
-        }
-    }
-
-    fn type_filter(&mut self, code: KeyCode) {
-        match code {
-            KeyCode::Enter => self.typing = false,
-            KeyCode::Esc => {
-                self.typing = false;
-                self.filter.clear();
-            }
-            KeyCode::Backspace => {
-                self.filter.pop();
-            }
-            KeyCode::Char(letter) => self.filter.push(letter),
-            _ => {}
-        }
-        self.selected = 0;
-        self.refresh();
-    }
-
-    fn look_over(&mut self, code: KeyCode) {
-        let height = self.height;
-        let Over::Detail { lines, from } = &mut self.over else {
-            self.over = Over::Nothing;
+        let Some(list) = self.list().filter(|_| matches!(self.place, Place::List)) else {
             return;
         };
-        let last = lines.len().saturating_sub(height);
-        match code {
-            KeyCode::Down | KeyCode::Char('j') => *from = (*from + 1).min(last),
-            KeyCode::Up | KeyCode::Char('k') => *from = from.saturating_sub(1),
-            KeyCode::PageDown | KeyCode::Char(' ') => *from = (*from + height).min(last),
-            KeyCode::PageUp => *from = from.saturating_sub(height),
-            KeyCode::Home => *from = 0,
-            KeyCode::End => *from = last,
-            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q') => self.over = Over::Nothing,
-            _ => {}
+        let cursor = &mut self.cursors[self.pane as usize];
+        cursor.settle(&list.rows, self.rows);
+        let id = list.rows.get(cursor.at()).map(|row| row.id.clone());
+        let found = id.and_then(|id| {
+            let subject = self.seen()?.find(self.pane, &id)?;
+            Some(Details { subject, id, is_listed: true, scroll: 0 })
+        });
+        if let Some(details) = found {
+            self.place = Place::Details(Box::new(details));
         }
     }
+
+    fn back(&mut self) {
+        match self.place {
+            Place::List => self.filter.clear(),
+            Place::Details(_) | Place::Help(_) => self.place = Place::List,
+        }
+    }
+
+    /// The place in the list, settled for so many rows.
+    pub(super) fn settle(&mut self, list: &List, rows: usize) -> &Cursor {
+        self.rows = rows;
+        let cursor = &mut self.cursors[self.pane as usize];
+        cursor.settle(&list.rows, rows);
+        cursor
+    }
+
+    /// The lines of a page that are skipped when so many rows of it are shown; no more than leaves
+    /// the rows full.
+    pub(super) fn scroll(&mut self, page: &Page, rows: usize) -> usize {
+        self.rows = rows;
+        let most = page.lines().len().saturating_sub(rows);
+        let scroll = match &mut self.place {
+            Place::Details(details) => &mut details.scroll,
+            Place::Help(scroll) => scroll,
+            Place::List => return 0,
+        };
+        *scroll = (*scroll).min(most);
+        *scroll
+    }
+
+    /// Draws all of it.
+    pub fn draw(&mut self, buffer: &mut Buffer) {
+        draw::draw(self, buffer);
+    }
+}
+
+/// Frames per second between two looks.
+fn rate(old: &Status, new: &Status) -> Option<f64> {
+    let frames = |status: &Status| -> u64 {
+        status.interfaces.iter().fold(0, |sum, one| sum.saturating_add(one.frames))
+    };
+    let seconds = new.now.since(old.now).as_secs_f64();
+    (seconds > 0.0).then(|| frames(new).saturating_sub(frames(old)) as f64 / seconds)
 }

@@ -1,168 +1,271 @@
-//! The picture.
+//! The picture: a line on the sensor, the names of the lists, one of them, and the keys.
 
-use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Clear, List, ListItem, ListState, Paragraph};
+use ratatui::buffer::Buffer;
 use tripline_respond::Mode;
 
 use crate::human;
-use crate::term::Ink;
+use crate::term::{Ink, Line, Page, Terminal};
 use crate::watch::status::Status;
 
-use super::app::{App, Over, TABS, Tab};
+use super::app::{App, Place};
+use super::details;
+use super::list::MARK;
+use super::paint::Canvas;
+use super::panes::Pane;
 
-pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App) {
-    let rows =
-        [Constraint::Length(2), Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)];
-    let [head, tabs, body, foot] = Layout::vertical(rows).areas(frame.area());
-    app.height = usize::from(body.height).max(1);
-    draw_head(frame, app, head);
-    draw_tabs(frame, app, tabs);
-    match app.over.clone() {
-        Over::Nothing => draw_rows(frame, app, body),
-        Over::Help => draw_lines(frame, body, HELP.iter().copied()),
-        Over::Detail { lines, from } => {
-            draw_lines(frame, body, lines.iter().skip(from).map(String::as_str));
+/// Rows above the list or page, and below.
+const HEAD: usize = 2;
+const FOOT: usize = 1;
+/// Pages are made for at least so many columns, and cut where there are fewer.
+const LEAST_PAGE: usize = 40;
+
+/// Draws all of it.
+pub(super) fn draw(app: &mut App, buffer: &mut Buffer) {
+    let mut canvas = Canvas::new(buffer, app.look.terminal.color);
+    let (width, height) = (canvas.width(), canvas.height());
+    canvas.put(0, &header(app, width), false);
+    canvas.put(1, &tabs(app, width), false);
+    let rows = height.saturating_sub(HEAD + FOOT);
+    let position = match &app.place {
+        Place::List => list(app, &mut canvas, rows),
+        Place::Details(found) => {
+            let term = Terminal { width: width.max(LEAST_PAGE), ..app.look.terminal };
+            let made = app
+                .status
+                .as_ref()
+                .map(|status| details::page(&found.subject, status, term, &app.look.options));
+            let note = if found.is_listed { "" } else { "not listed any more  " };
+            let made = made.unwrap_or_else(|| Page::new(term));
+            format!("{note}{}", page(app, &mut canvas, &made, rows))
+        }
+        Place::Help(_) => {
+            let made = help(Terminal { width: width.max(LEAST_PAGE), ..app.look.terminal });
+            page(app, &mut canvas, &made, rows)
+        }
+    };
+    if height > HEAD {
+        canvas.put(height - FOOT, &footer(app, width, &position), false);
+    }
+}
+
+/// A part of a line that is left out where there is no room for it; those of higher rank stay longer.
+type Part = (u8, Line);
+
+/// Joins the parts that there is room for.
+fn join(line: Line, parts: Vec<Part>, between: &Line, width: usize) -> Line {
+    let mut order: Vec<usize> = (0..parts.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(parts[*at].0));
+    let (mut left, mut is_shown) = (width + between.width(), vec![false; parts.len()]);
+    for at in order {
+        let needed = parts[at].1.width() + between.width();
+        if needed <= left {
+            left -= needed;
+            is_shown[at] = true;
         }
     }
-    draw_foot(frame, app, foot);
+    let shown = parts.into_iter().zip(is_shown).filter(|(_, is_shown)| *is_shown);
+    shown.fold(line, |line, ((_, part), _)| {
+        let line = if line.is_empty() { line } else { line.append(between.clone()) };
+        line.append(part)
+    })
 }
 
-const HELP: [&str; 11] = [
-    "1 … 5, Tab, arrows   the pages",
-    "j k, arrows, PgUp …  move",
-    "Enter                all about a row; Esc leads back",
-    "/                    show only rows that contain …; Esc shows all",
-    "q, Ctrl-C            end the sensor, and this view",
-    "",
-    "A source's bar is full when the verdict falls: then a benign source gets so",
-    "far with the chance that `alpha` names.",
-    "",
-    "To let somebody in again:  tripline release ADDRESS",
-    "To see who is never touched, and why:  tripline doctor",
-];
+fn header(app: &App, width: usize) -> Line {
+    let term = app.look.terminal;
+    let line = || term.line();
+    let mut parts = vec![(2, line().strong("tripline"))];
+    if let Some(silence) = app.silence() {
+        let text = format!("NO NEWS for {}", human::duration(silence.as_secs_f64().round()));
+        parts.push((9, line().add(Ink::Alarm, text)));
+    }
+    if let Some(status) = app.status.as_deref() {
+        parts.push((5, watched(status, &app.look.what, line())));
+        parts.push((7, mode(status.mode, line())));
+        let up = human::duration(status.now.since(status.started).as_secs_f64().round());
+        parts.push((3, line().plain(format!("up {up}"))));
+        if let Some(rate) = app.rate {
+            let rate = human::count(rate.round() as u64);
+            parts.push((6, line().plain(format!("{rate} packets/s"))));
+        }
+        parts.extend(losses(status, term));
+        let now = human::date_time(status.now, 0);
+        let now = now.split_once(' ').map_or(now.as_str(), |(_, of_day)| of_day);
+        parts.push((1, line().faint(format!("{now} UTC"))));
+    }
+    join(line(), parts, &line().faint(" · "), width).cut(width)
+}
 
-fn style(app: &App, ink: Ink) -> Style {
-    let style = Style::new();
-    let colored = |color| if app.options.color { style.fg(color) } else { style };
-    match ink {
-        Ink::Plain => style,
-        Ink::Strong => style.add_modifier(Modifier::BOLD),
-        Ink::Faint => style.add_modifier(Modifier::DIM),
-        Ink::Accent => colored(Color::Cyan),
-        Ink::Good => colored(Color::Green),
-        Ink::Warn => colored(Color::Yellow),
-        Ink::Alarm => colored(Color::Red).add_modifier(Modifier::BOLD),
+fn watched(status: &Status, what: &str, line: Line) -> Line {
+    let mut line = line.plain(what);
+    for (at, interface) in status.interfaces.iter().enumerate() {
+        line = line.plain(if at == 0 { "" } else { ", " }).strong(&interface.name);
+        if !interface.up {
+            line = line.add(Ink::Alarm, " DOWN");
+        }
+    }
+    line
+}
+
+fn mode(mode: Mode, line: Line) -> Line {
+    match mode {
+        Mode::Off => line.plain("off"),
+        Mode::Observe => line.plain("observe"),
+        Mode::Enforce => line.strong("enforce"),
     }
 }
 
-fn draw_head(frame: &mut Frame<'_>, app: &App, area: Rect) {
-    let Some(status) = &app.status else {
-        return frame.render_widget(Paragraph::new("starting …"), area);
-    };
-    let mode = match status.mode {
-        Mode::Off => ("off", Ink::Faint),
-        Mode::Observe => ("observe", Ink::Warn),
-        Mode::Enforce => ("enforce", Ink::Good),
-    };
-    let first = Line::from(vec![
-        Span::styled("tripline ", style(app, Ink::Strong)),
-        Span::styled(mode.0, style(app, mode.1)),
-        Span::raw(format!("  {}", interfaces(status))),
-    ]);
-    let drops: u64 = status.interfaces.iter().map(|interface| interface.drops).sum();
-    let up = human::duration(status.now.since(status.started).as_secs_f64());
-    let summary = &status.engine.summary;
-    let lost = match drops {
-        0 => Span::raw("none lost"),
-        _ => Span::styled(format!("{} LOST", human::count(drops)), style(app, Ink::Alarm)),
-    };
-    let second = Line::from(vec![
-        Span::raw(format!("up {up}  {} packets/s, ", human::count(app.rate.round() as u64))),
-        lost,
-        Span::raw(format!(
-            "  {} probes  {} sources  {} held off",
-            human::count(summary.probes),
-            human::count(status.engine.sources.used),
-            human::count(status.curtailed.len() as u64)
-        )),
-    ]);
-    frame.render_widget(Paragraph::new(vec![first, second]), area);
+/// What was lost, and what follows from it.
+fn losses(status: &Status, term: Terminal) -> Vec<Part> {
+    let alarm = |rank, text: String| (rank, term.line().add(Ink::Alarm, text));
+    let mut parts = Vec::new();
+    match status.interfaces.iter().fold(0, |sum: u64, one| sum.saturating_add(one.drops)) {
+        0 => parts.push((4, term.line().plain("0 dropped"))),
+        drops => parts.push(alarm(8, format!("{} DROPPED", human::count(drops)))),
+    }
+    if status.not_kept > 0 {
+        parts.push(alarm(8, format!("{} NOT KEPT", human::count(status.not_kept))));
+    }
+    if let Some(floor) = status.engine.detection_floor {
+        let floor = human::duration(floor.as_secs_f64());
+        parts.push((4, term.line().add(Ink::Warn, format!("blind to pauses over {floor}"))));
+    }
+    parts
 }
 
-fn interfaces(status: &Status) -> String {
-    let state = |up: bool| if up { "" } else { " DOWN" };
-    let names: Vec<String> = status
-        .interfaces
-        .iter()
-        .map(|interface| format!("{}{}", interface.name, state(interface.up)))
-        .collect();
-    names.join(", ")
-}
-
-fn draw_tabs(frame: &mut Frame<'_>, app: &App, area: Rect) {
-    let short = area.width < 70;
-    let spans = TABS.iter().enumerate().map(|(at, (tab, name))| {
-        let name = if short { &name[..3] } else { name };
-        let text = format!(" {} {name}{} ", at + 1, count(app, *tab));
-        let is_here = *tab == app.tab;
-        let style =
-            if is_here { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
-        Span::styled(text, style)
+/// The names of the lists; where there is no room, only the numbers of those that are not shown.
+fn tabs(app: &App, width: usize) -> Line {
+    let all = [true, false].map(|named| {
+        let tabs = Pane::ALL.iter().enumerate().map(|(at, pane)| tab(app, at, *pane, named));
+        tabs.fold(app.look.terminal.line(), Line::append)
     });
-    frame.render_widget(Paragraph::new(spans.collect::<Line<'_>>()), area);
+    let [long, short] = all;
+    if long.width() <= width { long } else { short.cut(width) }
 }
 
-fn count(app: &App, tab: Tab) -> String {
-    let Some(status) = &app.status else {
+fn tab(app: &App, at: usize, pane: Pane, is_named: bool) -> Line {
+    let line = app.look.terminal.line();
+    let is_shown = pane == app.pane;
+    let count = app.seen().map_or(0, |seen| seen.count(pane));
+    let mut name = (at + 1).to_string();
+    if is_named || is_shown {
+        name = format!("{name} {} {}", pane.name(), human::count(count as u64));
+    }
+    if is_shown { line.strong(format!("[{name}]")) } else { line.faint(format!(" {name} ")) }
+}
+
+/// The list of the pane; returns where in it one is.
+fn list(app: &mut App, canvas: &mut Canvas<'_>, rows: usize) -> String {
+    let term = app.look.terminal;
+    let Some(list) = app.list() else {
+        canvas.put(HEAD + 1, &term.line().plain("  The sensor is starting."), false);
         return String::new();
     };
-    let count = match tab {
-        Tab::Incidents => status.incidents.len(),
-        Tab::Sources => status.engine.suspects.len(),
-        Tab::Services => status.services.len(),
-        Tab::Curtailed => status.curtailed.len(),
-        Tab::Notices => status.notices.len(),
-    };
-    format!(" {count}")
-}
-
-fn draw_rows(frame: &mut Frame<'_>, app: &App, area: Rect) {
-    if app.rows.is_empty() {
-        let text = match app.tab {
-            _ if !app.filter.is_empty() => "nothing that contains the filter",
-            Tab::Incidents => "no incidents so far",
-            Tab::Sources => "nobody has tried what nobody offers",
-            Tab::Services => "no service was seen to answer yet",
-            Tab::Curtailed => "nobody is held off",
-            Tab::Notices => "nothing to tell",
-        };
-        return frame.render_widget(Paragraph::new(text).style(style(app, Ink::Faint)), area);
+    if list.rows.is_empty() {
+        let is_filtered = !app.filter.is_empty();
+        let text =
+            if is_filtered { "Nothing here has that in it.".to_owned() } else { list.nothing };
+        let lines = term.line().plain(text).wrap(canvas.width().saturating_sub(MARK).max(1));
+        let room = rows.saturating_sub(1);
+        for (row, line) in lines.into_iter().take(room).enumerate() {
+            canvas.put(HEAD + 1 + row, &term.line().pad_to(MARK).append(line), false);
+        }
+        return String::new();
     }
-    let items = app.rows.iter().map(|row| {
-        let mark = Span::styled(row.mark.0.clone(), style(app, row.mark.1));
-        ListItem::new(Line::from(vec![mark, Span::raw("  "), Span::raw(row.text.clone())]))
-    });
-    let list = List::new(items).highlight_style(Style::new().add_modifier(Modifier::REVERSED));
-    let mut state = ListState::default().with_selected(Some(app.selected));
-    frame.render_stateful_widget(list, area, &mut state);
+    let widths = list.widths(canvas.width());
+    let shown = rows.saturating_sub(1);
+    let cursor = app.settle(&list, shown);
+    if rows > 0 {
+        canvas.put(HEAD, &list.titles(term, &widths), false);
+    }
+    let visible = list.rows.iter().enumerate().skip(cursor.top()).take(shown);
+    for (row, (at, found)) in visible.enumerate() {
+        let is_chosen = at == cursor.at();
+        let mark = if is_chosen { term.line().strong(">") } else { term.line() };
+        canvas.put(HEAD + 1 + row, &list.line(mark, found, &widths), is_chosen);
+    }
+    let at = human::count(cursor.at() as u64 + 1);
+    format!("{at} of {}", human::count(list.rows.len() as u64))
 }
 
-fn draw_lines<'a>(frame: &mut Frame<'_>, area: Rect, lines: impl Iterator<Item = &'a str>) {
-    let lines: Vec<Line<'_>> = lines.take(usize::from(area.height)).map(Line::from).collect();
-    frame.render_widget(Clear, area);
-    frame.render_widget(Paragraph::new(lines), area);
+/// A page; returns which lines of it are shown.
+fn page(app: &mut App, canvas: &mut Canvas<'_>, page: &Page, rows: usize) -> String {
+    let scroll = app.scroll(page, rows);
+    let lines = page.lines();
+    for (row, line) in lines.iter().skip(scroll).take(rows).enumerate() {
+        canvas.put(HEAD + row, line, false);
+    }
+    if lines.len() <= rows {
+        return String::new();
+    }
+    let last = (scroll + rows).min(lines.len());
+    format!("lines {}-{last} of {}", scroll + 1, lines.len())
 }
 
-fn draw_foot(frame: &mut Frame<'_>, app: &App, area: Rect) {
-    let text = if app.typing {
-        format!("/{}_", app.filter)
-    } else if !app.filter.is_empty() {
-        format!("only what contains `{}`; Esc shows all", app.filter)
-    } else {
-        "Enter details  / filter  ? help  q quit".to_owned()
+fn footer(app: &App, width: usize, position: &str) -> Line {
+    let term = app.look.terminal;
+    let position = term.line().faint(position);
+    let room = width.saturating_sub(position.width() + 2);
+    let keys: &[(u8, &str, &str)] = match &app.place {
+        _ if app.is_typing => &[(2, "Enter", "keep"), (1, "Esc", "clear")],
+        Place::List if app.filter.is_empty() => &[
+            (4, "Enter", "details"),
+            (3, "/", "filter"),
+            (1, "1-5", "lists"),
+            (2, "?", "help"),
+            (5, "q", "quit"),
+        ],
+        Place::List => {
+            &[(4, "Enter", "details"), (6, "Esc", "show all"), (2, "?", "help"), (5, "q", "quit")]
+        }
+        Place::Details(_) | Place::Help(_) => {
+            &[(6, "Esc", "back"), (4, "j k", "scroll"), (5, "q", "quit")]
+        }
     };
-    frame.render_widget(Paragraph::new(text).style(style(app, Ink::Faint)), area);
+    let mut parts: Vec<Part> = Vec::new();
+    if app.is_typing || !app.filter.is_empty() {
+        let cursor = if app.is_typing { "_" } else { "" };
+        let filter = term.line().plain("filter: ").strong(format!("{}{cursor}", app.filter));
+        parts.push((9, filter.cut(room)));
+    }
+    for (rank, key, what) in keys {
+        parts.push((*rank, term.line().add(Ink::Accent, *key).plain(format!(" {what}"))));
+    }
+    let line = join(term.line(), parts, &term.line().plain("  "), room).cut(room);
+    let start = width.saturating_sub(position.width());
+    line.pad_to(start).append(position).cut(width)
+}
+
+fn help(term: Terminal) -> Page {
+    let mut page = Page::new(term);
+    page.heading("Keys", "");
+    for (keys, what) in [
+        ("1-5 Tab", "the lists: incidents, sources, services, curtailed, notices"),
+        ("j k", "or the arrows: down and up; PgUp, PgDn, Home and End go further"),
+        ("Enter", "all that is known of what is chosen; Esc goes back"),
+        ("/", "show only what has some letters in it, in any list; Esc shows all again"),
+        ("?", "this page"),
+        ("Ctrl-L", "draw all of it again"),
+        ("q", "or Ctrl-C: end the sensor"),
+    ] {
+        let first = page.line().plain("  ").add(Ink::Accent, keys);
+        page.fill(first, &page.line().plain(what), crate::term::LABEL);
+    }
+    page.heading("Words", "");
+    for (word, what) in [
+        ("score", "the evidence against a source, in nats; when the bar is full the verdict falls"),
+        ("probes", "services that a source tried and nobody offers"),
+        ("standing", "what is known of a service: offered, unused, dark"),
+        ("observe", "nothing is done about sweepers, only told what would be"),
+        ("enforce", "sweepers are curtailed"),
+        ("dropped", "above: frames that the sensor never saw; in the list: packets of a source"),
+    ] {
+        page.field(word, &page.line().plain(what));
+    }
+    page.gap();
+    let line = page.line().plain(
+        "Nothing is changed from here. `tripline curtail` and `tripline release` do that; the \
+         details show the line to copy.",
+    );
+    page.paragraph(&line, 2);
+    page
 }

@@ -52,16 +52,13 @@ pub fn confine(folder: &Path) -> Result<bool> {
     let files = AccessFs::from_all(NEWEST);
     let read = AccessFs::from_read(NEWEST) & !AccessFs::Execute;
     let write = files & !AccessFs::Execute;
-    let terminal = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
     let confined = || -> Result<RulesetStatus, landlock::RulesetError> {
         let rules = Ruleset::default()
             .handle_access(files)?
             .handle_access(AccessNet::from_all(NEWEST))?
             .create()?
             .add_rules(path_beneath_rules(["/"], read))?
-            .add_rules(path_beneath_rules([folder], write))?
-            // For the live view, if there is a terminal.
-            .add_rules(path_beneath_rules(["/dev/tty"], terminal))?;
+            .add_rules(path_beneath_rules([folder], write))?;
         Ok(rules.restrict_self()?.ruleset)
     };
     let status = confined().context("cannot confine the sensor to its folder")?;

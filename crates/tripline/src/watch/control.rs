@@ -243,7 +243,7 @@ pub fn answer(
                 targets.iter().filter(|target| curtailer.release(target, &by, because, now));
             Answer::Done(released.count())
         }
-        Request::Status => match board.get().map(serde_json::to_value) {
+        Request::Status => match board.get().map(|status| serde_json::to_value(&*status)) {
             Some(Ok(status)) => Answer::Status(Box::new(status)),
             _ => Answer::Refused("the sensor has just been started".to_owned()),
         },

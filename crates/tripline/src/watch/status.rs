@@ -52,20 +52,21 @@ pub struct InterfaceStatus {
 
 /// Where the sensor puts its status, and others look at it.
 #[derive(Clone, Debug, Default)]
-pub struct Board(Arc<Mutex<Option<Status>>>);
+pub struct Board(Arc<Mutex<Option<Arc<Status>>>>);
 
 impl Board {
     /// Puts up a new one.
     pub fn put(&self, status: Status) {
-        *self.lock() = Some(status);
+        *self.lock() = Some(Arc::new(status));
     }
 
-    /// The last one; `None` before the first.
-    pub fn get(&self) -> Option<Status> {
+    /// The last one; `None` before the first. It is not copied: who looks must not keep the sensor
+    /// from putting up the next one.
+    pub fn get(&self) -> Option<Arc<Status>> {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Status>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Status>>> {
         // Whoever panicked has left a whole status or none.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,10 +8,14 @@ mod curtail;
 mod innocent;
 mod rig;
 mod trouble;
+mod view;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> anyhow::Result<()> {
+    if std::env::var_os(view::PANIC).is_some() {
+        view::panic_beside_a_view()?;
+    }
     tripline_lab::enter()?;
     rig::check_programs()?;
     // The name server of the machine, as its C library is told.
@@ -24,8 +28,14 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = Arguments::from_args();
     // Two cores: what is started beside would be in the way of those who must be quick.
     arguments.test_threads.get_or_insert(1);
-    let trials = [challenge::trials(), curtail::trials(), innocent::trials(), trouble::trials()]
-        .into_trials();
+    let trials = [
+        challenge::trials(),
+        curtail::trials(),
+        innocent::trials(),
+        trouble::trials(),
+        view::trials(),
+    ]
+    .into_trials();
     libtest_mimic::run(&arguments, trials).exit()
 }
 

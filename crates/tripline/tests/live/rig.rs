@@ -162,7 +162,7 @@ impl Rig {
     }
 }
 
-fn tripline() -> &'static str {
+pub(crate) fn tripline() -> &'static str {
     env!("CARGO_BIN_EXE_tripline")
 }
 
@@ -262,6 +262,7 @@ pub(crate) fn check_programs() -> Result<()> {
         ("curl", "curl"),
         ("/usr/bin/python3", "python3-scapy"),
         ("mount", "mount"),
+        ("script", "bsdutils"),
     ] {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("command -v {program}")]).stdout(Stdio::null());

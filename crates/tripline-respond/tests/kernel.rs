@@ -131,6 +131,8 @@ fn packets_are_dropped_and_counted() -> Result<(), Failed> {
 /// Nobody reads the log here, so who is handed over gets no answer, and who is not is refused at
 /// once or served.
 fn challenges() -> Result<(), Failed> {
+    use std::io::ErrorKind::{ConnectionRefused, TimedOut};
+
     let network = network();
     let friends = ["198.51.100.0/24", "198.51.100.7/32", "2001:db8:77::/48"];
     let friends = friends.map(|friend| friend.parse().unwrap()).to_vec();
@@ -149,7 +151,6 @@ fn challenges() -> Result<(), Failed> {
         client.within(|| std::net::TcpStream::connect_timeout(&to, time).map(drop))
     };
     let is = |result: std::io::Result<()>, kind| result.is_err_and(|error| error.kind() == kind);
-    use std::io::ErrorKind::{ConnectionRefused, TimedOut};
     for address in addresses {
         assert!(is(connect(address, 7)?, ConnectionRefused), "not switched on");
     }

@@ -75,8 +75,8 @@ fn connect_scanner(family: Family) -> Result<()> {
     session.ask()?;
     ensure!(rig.gets_page("neighbour", server)?, "the neighbour is cut off");
     let events = sensor.stop()?;
-    let incidents = events.iter().filter(|event| is_incident(event, "sweep", scanner));
-    let last = incidents.last().context("no incident")?;
+    let mut incidents = events.iter().filter(|event| is_incident(event, "sweep", scanner));
+    let last = incidents.next_back().context("no incident")?;
     // To the detector the ports are as closed as they are.
     ensure!(last["found"] == Value::Array(Vec::new()), "{}", last["found"]);
     let steps = last["evidence"].as_array().into_iter().flatten();
@@ -111,8 +111,8 @@ fn banner_grabber(family: Family) -> Result<()> {
     sensor.wait("a proof", |event| is_proven_by_challenge(event, scanner))?;
     sensor.wait("a full curtailment", |event| is_from_everything(event, scanner))?;
     let events = sensor.stop()?;
-    let told = events.iter().flat_map(|event| event["said"].as_array().into_iter().flatten());
-    let said = told.filter_map(|said| said["text"].as_str()).next().unwrap_or_default();
+    let mut told = events.iter().flat_map(|event| event["said"].as_array().into_iter().flatten());
+    let said = told.find_map(|said| said["text"].as_str()).unwrap_or_default();
     let expected = r"GET /.env HTTP/1.0\r\nUser-Agent: grab\x01\r\n\r\n";
     ensure!(said == expected, "{said:?}");
     let shown = rig.tripline("incidents")?.out;
@@ -145,18 +145,18 @@ fn half_open(family: Family) -> Result<()> {
 fn masscan() -> Result<()> {
     let rig = Rig::new()?;
     let sensor = challenging(&rig, "")?;
-    let scan = rig.machine("scanner").run(&masscan_line(&rig, "")?)?;
+    let scan = rig.machine("scanner").run(&masscan_line(&rig, V4.scanner)?)?;
     ensure!(scan.out.contains("Discovered open port"), "no challenge:\n{}", scan.out);
     is_unproven(&rig, &sensor.stop()?, V4)
 }
 
-fn masscan_line(rig: &Rig, options: &str) -> Result<String> {
+fn masscan_line(rig: &Rig, source: &str) -> Result<String> {
     let link = rig.machine("server").run("ip -br link show eth0")?.out;
     let mac = link.split_whitespace().nth(2).context("no link")?.to_owned();
     Ok(format!(
-        "masscan --interface eth0 --source-ip {} --router-mac {mac} --rate 100 --wait 3 -p 15-34 \
-         {options} {} 2>/dev/null",
-        V4.scanner, V4.server
+        "masscan --interface eth0 --source-ip {source} --router-mac {mac} --rate 100 --wait 3 \
+         -p 15-34 {}",
+        V4.server
     ))
 }
 
@@ -188,41 +188,28 @@ fn measured() -> Result<()> {
         let link = rig.machine("server").run("ip -br link show eth0")?.out;
         let mac = link.split_whitespace().nth(2).context("no link")?.to_owned();
         // With an address of its own, or the kernel would reset what masscan opens.
-        let masscan = masscan_line(&rig, "")?.replace("2>/dev/null", "");
-        let masscan = match name {
-            "masscan --banners" => masscan.replace(V4.scanner, "192.0.2.67"),
-            _ => masscan,
-        };
-        let line = line.replace("MASSCAN", &masscan);
+        let source = if name == "masscan --banners" { "192.0.2.67" } else { V4.scanner };
+        let line = line.replace("MASSCAN", &masscan_line(&rig, source)?);
         let line = line.replace("SERVER", V4.server).replace("MAC", &mac);
-        let line = match line.contains("PORT") {
-            true => format!("for port in $(seq 15 24); do {}; done", line.replace("PORT", "$port")),
-            false => line,
+        let line = if line.contains("PORT") {
+            format!("for port in $(seq 15 24); do {}; done", line.replace("PORT", "$port"))
+        } else {
+            line
         };
         let sensor = challenging(&rig, "")?;
         let ran = rig.machine("scanner").try_run(&line)?;
         std::thread::sleep(SECOND);
         let events = sensor.stop()?;
-        let sources = [V4.scanner, "192.0.2.67"];
-        let incidents: Vec<&Value> = events
-            .iter()
-            .filter(|event| sources.iter().any(|source| is_incident(event, "sweep", source)))
-            .collect();
-        let last = incidents.last().with_context(|| format!("{name}: no sweep; {ran:?}"))?;
-        let is_cut_off =
-            events.iter().any(|event| sources.iter().any(|one| is_from_everything(event, one)));
+        let mut incidents = events.iter().filter(|event| is_incident(event, "sweep", source));
+        let last = incidents.next_back().with_context(|| format!("{name}: no sweep; {ran:?}"))?;
+        let is_cut_off = events.iter().any(|event| is_from_everything(event, source));
         let is_proven = last["proof"]["level"] == "proven";
         ensure!(is_proven == is_cut_off, "{name}: proven {is_proven}, cut off {is_cut_off}");
         ensure!(is_proven == expected.is_some(), "{name}: {}\n{}", last["proof"], ran.out);
-        let said: Vec<&str> = last["said"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|said| said["text"].as_str())
-            .collect();
-        let begins = |said: &&&str| expected.is_some_and(|expected| said.starts_with(expected));
-        let is_heard = expected.is_none_or(str::is_empty) || said.iter().find(begins).is_some();
-        ensure!(is_heard, "{name} said {said:?}");
+        let mut said = last["said"].as_array().into_iter().flatten();
+        let expected = expected.unwrap_or_default();
+        let begins = |said: &Value| said["text"].as_str().is_some_and(|t| t.starts_with(expected));
+        ensure!(expected.is_empty() || said.any(begins), "{name} said {}", last["said"]);
     }
     Ok(())
 }

@@ -258,6 +258,8 @@ pub(crate) fn check_programs() -> Result<()> {
         ("nmap", "nmap"),
         ("hping3", "hping3"),
         ("masscan", "masscan"),
+        ("zmap", "zmap"),
+        ("nc", "netcat-openbsd"),
         ("nginx", "nginx-light"),
         ("curl", "curl"),
         ("/usr/bin/python3", "python3-scapy"),

@@ -134,14 +134,14 @@ impl Challenges {
     /// Makes of a packet of a challenge what there would be without: of our answer the refusal that
     /// the kernel would have sent. `false`: there would be none.
     pub fn disguise(&self, packet: &mut Packet) -> bool {
+        const SYN_ACK: u16 = TcpFlags::SYN | TcpFlags::ACK;
+        const RST_ACK: u16 = TcpFlags::RST | TcpFlags::ACK;
         let Body::Tcp(tcp) = packet.body else { return true };
         let (src, dst) = ((packet.src, tcp.src_port), (packet.dst, tcp.dst_port));
         let (inward, outward) =
             (Ends { client: src, server: dst }, Ends { client: dst, server: src });
         let (before_seq, before_ack) = (tcp.seq.wrapping_sub(1), tcp.ack.wrapping_sub(1));
         let knows = |cookie, ends, isn| self.cookies.knows(cookie, ends, isn, Instant::now());
-        const SYN_ACK: u16 = TcpFlags::SYN | TcpFlags::ACK;
-        const RST_ACK: u16 = TcpFlags::RST | TcpFlags::ACK;
         match tcp.flags.0 & (SYN_ACK | RST_ACK) {
             SYN_ACK if knows(tcp.seq, outward, before_ack) => {
                 packet.body = Body::Tcp(Tcp {

@@ -45,6 +45,7 @@ pub(crate) fn check(told: &Told, config: &Config, packets: usize) {
                 services.push((service.host, service.protocol, service.port));
             }
             Event::Notice(_) => {}
+            Event::Curtailment(told) => panic!("only the driver tells the {told:?}"),
             Event::Summary(summary) => panic!("only the driver tells the {summary:?}"),
         }
     }

@@ -116,7 +116,8 @@ impl Tracker {
         let said = tcp.seq.wrapping_sub(flow.isn).wrapping_sub(1);
         if said == 0 && !flow.has_data && now.since(flow.opened) <= AT_ONCE {
             self.signals.push(Signal::LookedIn(Handshake::of(&flow)));
-        } else if (1..1 << 30).contains(&said) && !flow.has_data {
+        // A FIN that went before counts as one byte, so one is none.
+        } else if (2..1 << 30).contains(&said) && !flow.has_data {
             self.flows.flow_mut(id).has_data = true;
             let (source, service) = (flow.origin(), flow.service());
             self.signals.push(Signal::Session { source, service });

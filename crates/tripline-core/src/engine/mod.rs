@@ -2,6 +2,7 @@
 
 mod apart;
 mod judge;
+mod open;
 mod report;
 mod revise;
 mod status;
@@ -28,6 +29,7 @@ use crate::tools::Tools;
 use crate::tracker::{Signal, Tracker};
 use crate::trail::Trails;
 
+pub use open::{Facts, Open};
 pub use status::{Fill, Status, Suspect};
 
 /// Which states of an incident or probe are reported.
@@ -253,6 +255,9 @@ impl Engine {
         }
         self.finished = true;
         self.release(None);
+        if let Some(until) = self.settings.replay.until {
+            self.handle_timeout(until);
+        }
         self.tracker.finish(self.now, self.settings.silence);
         self.judge_signals();
         self.close(true);

@@ -14,7 +14,8 @@ use tripline_core::settings::{Declared, Limits, Scanner};
 use tripline_packet::{Duration, Prefix, Timestamp};
 use tripline_respond::Mode;
 
-use super::{Curtail, Watch};
+use super::replay::ReplayTable;
+use super::{Bytes, Curtail, Watch};
 
 /// The whole file. What is absent keeps the value of the layer below.
 #[derive(Debug, Default, Deserialize)]
@@ -30,6 +31,7 @@ pub(super) struct SettingsFile {
     detection: DetectionTable,
     #[serde(default)]
     limits: LimitsTable,
+    replay: Option<ReplayTable>,
     #[serde(default)]
     watch: WatchTable,
     #[serde(default)]
@@ -42,6 +44,8 @@ struct WatchTable {
     interfaces: Option<Vec<String>>,
     admin_ports: Option<Vec<Ports>>,
     state: Option<PathBuf>,
+    record: Option<bool>,
+    record_size: Option<Bytes>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,6 +121,7 @@ impl SettingsFile {
         set(&mut settings.quiet, detection.quiet.map(|span| span.0));
         set(&mut settings.stale_after, detection.stale_after.map(|span| span.0));
         self.limits.apply(&mut settings.limits);
+        set(&mut settings.replay, self.replay.map(ReplayTable::into_replay));
     }
 }
 
@@ -125,6 +130,8 @@ impl WatchTable {
         set(&mut watch.interfaces, self.interfaces);
         set(&mut watch.admin_ports, self.admin_ports.map(ports));
         set(&mut watch.state, self.state);
+        set(&mut watch.record, self.record);
+        set(&mut watch.record_size, self.record_size.map(|size| size.0));
     }
 }
 
@@ -309,8 +316,8 @@ impl<'de> Deserialize<'de> for Lengths {
 }
 
 /// A point in time, as text or as a TOML date and time.
-#[derive(Debug)]
-struct Instant(Timestamp);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Instant(pub(super) Timestamp);
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

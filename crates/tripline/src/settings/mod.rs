@@ -1,7 +1,10 @@
 //! Settings: the built-in defaults, a file over them, options of the command line on top.
 
+mod bytes;
 mod file;
 mod locate;
+mod replay;
+mod write;
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +14,10 @@ use tripline_core::settings::Settings as Detection;
 use tripline_packet::{Duration, Prefix};
 use tripline_respond::Mode;
 
+pub use bytes::Bytes;
 use file::SettingsFile;
 pub use file::Span;
+pub use write::to_toml;
 
 /// Every key with its default and a comment, as printed by `tripline settings`.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -40,6 +45,10 @@ pub struct Watch {
     pub admin_ports: Vec<PortRange>,
     /// Folder of what outlives a restart.
     pub state: PathBuf,
+    /// Whether the frames of incidents are recorded.
+    pub record: bool,
+    /// How many bytes all recordings together may have.
+    pub record_size: u64,
 }
 
 impl Default for Watch {
@@ -48,6 +57,8 @@ impl Default for Watch {
             interfaces: Vec::new(),
             admin_ports: vec![PortRange { first: 22, last: 22 }],
             state: PathBuf::from("/var/lib/tripline"),
+            record: false,
+            record_size: 256_000_000,
         }
     }
 }
@@ -245,6 +256,16 @@ mod tests {
                 "[[scanners]]\nname = \"a\"\nsource = \"::1\"\nuntil = \"2026-12-31\"",
                 "s.toml:4:9: `scanners.until`",
                 "2026-12-31T00:00:00Z",
+            ),
+            (
+                "[watch]\nrecord_size = \"256\"",
+                "s.toml:2:15: `watch.record_size`",
+                "write 64MB, 256MiB or 2GB",
+            ),
+            (
+                "[[replay.known]]\nhost = \"nobody\"",
+                "s.toml:2:8: `replay.known.host`",
+                "invalid IP",
             ),
             ("home = [", "s.toml:1:", ""),
         ] {

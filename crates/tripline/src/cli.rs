@@ -120,6 +120,7 @@ Examples:
   tripline watch --enforce            this machine, and curtail
   tripline watch -i eth1 --home 192.0.2.0/24
                                       a span port
+  tripline watch --record             keep captures of what incidents touched
   tripline watch --json | logger -t tripline
 
 Ends on SIGTERM and SIGINT. Exit codes: 0 ended as told; 2 error.";
@@ -221,6 +222,13 @@ pub struct WatchArgs {
     /// Do what is decided about sweepers, instead of only telling
     #[arg(long)]
     pub enforce: bool,
+
+    /// Record the frames of incidents, to be replayed with `tripline read`
+    ///
+    /// They are put into the folder `record` under the sensor's own (`state`), at most as much as
+    /// `record_size` says; the oldest go first.
+    #[arg(long)]
+    pub record: bool,
 
     /// Which settings are in force.
     #[command(flatten)]

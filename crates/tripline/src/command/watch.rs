@@ -23,6 +23,7 @@ use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
 use crate::watch::host::{self, Host};
 use crate::watch::keeper::Keeper;
+use crate::watch::record::{self, RecordedInterface, Recorder};
 use crate::watch::{Sensor, Signals};
 
 use super::Exit;
@@ -36,6 +37,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     if args.enforce {
         settings.curtail.mode = Mode::Enforce;
     }
+    settings.watch.record |= args.record;
     let is_host = settings.watch.interfaces.is_empty();
     let interfaces = interfaces(&settings.watch.interfaces)?;
     if settings.detection.home.is_empty() {
@@ -70,6 +72,9 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         }),
     );
     sensor.listen(control);
+    if settings.watch.record {
+        sensor.record(recorder(&settings, &interfaces)?);
+    }
     sensor.run(&signals, sink.as_mut())?;
     Ok(Exit::Fine)
 }
@@ -145,6 +150,18 @@ fn curtailer(settings: &Settings) -> Result<Curtailer> {
     let ruleset = Ruleset { slow_per_minute: curtail.slow_per_minute as u32, ..Ruleset::default() };
     let helper = (curtail.mode == Mode::Enforce).then(start_helper).transpose()?;
     Ok(Curtailer::new(policy, ruleset, settings.detection.friends.clone(), helper))
+}
+
+fn recorder(settings: &Settings, interfaces: &[Interface]) -> Result<Recorder> {
+    let folder = settings.watch.state.join("record");
+    let options = record::Options::new(folder, settings.watch.record_size);
+    let recorded = |interface: &Interface| RecordedInterface {
+        name: interface.name.clone(),
+        link: interface.medium.link(),
+    };
+    let recorded = interfaces.iter().map(recorded).collect();
+    Recorder::start(&options, settings.detection.clone(), recorded)
+        .with_context(|| format!("cannot record in {}", options.folder.display()))
 }
 
 fn start_helper() -> Result<Helper> {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! rings ──▶ Frame ──▶ Packet ──▶ Engine ──▶ Event ──▶ sinks
-//!             host ──▶ listening ──┘           └──▶ Curtailer ──▶ helper ──▶ kernel
+//!   │         host ──▶ listening ──┘           └──▶ Curtailer ──▶ helper ──▶ kernel
+//!   └──▶ Recorder ──▶ capture files of incidents
 //! ```
 //!
 //! One thread does all of it, so nothing needs a lock. What takes longer than a few microseconds
@@ -14,6 +15,7 @@ pub mod curtail;
 pub mod host;
 pub mod keeper;
 pub mod links;
+pub mod record;
 pub mod status;
 
 use std::collections::VecDeque;
@@ -26,7 +28,7 @@ use anyhow::{Context as _, Result};
 use tripline_capture::live::{Live, Next};
 use tripline_core::Engine;
 use tripline_core::event::{Event, Incident, Notice, SCHEMA_VERSION, ServiceEvent};
-use tripline_packet::{Decoder, Duration, Packet, Timestamp};
+use tripline_packet::{Addr, Decoder, Duration, Packet, Timestamp};
 
 use crate::output::Sink;
 
@@ -38,6 +40,7 @@ use curtail::Curtailer;
 use host::Host;
 use keeper::Keeper;
 use links::Links;
+use record::Recorder;
 use status::{Board, Status};
 
 /// What the world outside asks of the run loop.
@@ -75,6 +78,7 @@ pub struct Sensor {
     next_comparison: Instant,
     next_keeping: Instant,
     keeper: Option<Keeper>,
+    recorder: Option<Recorder>,
     control: Option<Control>,
     board: Board,
     status: Lists,
@@ -141,6 +145,7 @@ impl Sensor {
             next_comparison: now,
             next_keeping: now,
             keeper: None,
+            recorder: None,
             control: None,
             board: Board::default(),
             status: Lists::default(),
@@ -153,6 +158,11 @@ impl Sensor {
             self.engine.remember(service, (first, last), clients);
         }
         self.keeper = Some(keeper);
+    }
+
+    /// Records the frames of incidents.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
     }
 
     /// Answers what is asked there.
@@ -196,6 +206,9 @@ impl Sensor {
             self.drain(sink)?;
         }
         self.keep();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.finish(&self.engine, self.clock.now() - BEHIND);
+        }
         Ok(())
     }
 
@@ -212,10 +225,15 @@ impl Sensor {
     fn frames(&mut self, packet: &mut Packet) -> Result<()> {
         for _ in 0..FRAMES_PER_LOOK {
             match self.links.live.next(self.patience()).context("cannot wait for frames")? {
-                Next::Frame(mut frame) => {
+                Next::Frame(mut frame, ring) => {
                     self.counts.frames += 1;
                     frame.time = self.clock.of(frame.time);
-                    if let Ok(true) = self.decoder.decode_into(&frame, packet) {
+                    (packet.src, packet.dst) = (Addr::UNSPECIFIED, Addr::UNSPECIFIED);
+                    let read = self.decoder.decode_into(&frame, packet);
+                    if let (Some(recorder), Ok(is_packet)) = (&mut self.recorder, read) {
+                        recorder.frame(&frame, packet, is_packet, ring as u8);
+                    }
+                    if let Ok(true) = read {
                         self.engine.handle(packet);
                     }
                 }
@@ -257,6 +275,7 @@ impl Sensor {
             self.tell(notice("host_unknown", Some(now), message), sink)?;
         }
         self.look_at_links(now, sink)?;
+        self.look_at_recordings();
         self.curtailer.expire(now);
         if moment >= self.next_keeping {
             self.next_keeping = moment + KEEPING;
@@ -297,6 +316,12 @@ impl Sensor {
         look.events.into_iter().try_for_each(|event| self.tell(event, sink))
     }
 
+    fn look_at_recordings(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.look(&self.engine, self.clock.now() - BEHIND);
+        }
+    }
+
     /// Puts up how the sensor is doing.
     fn publish(&mut self, now: Timestamp) {
         let control::Answer::InForce(curtailed) =
@@ -321,13 +346,22 @@ impl Sensor {
 
     /// Hands over what there is to tell.
     fn drain(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        let mut is_news = false;
         while let Some(event) = self.engine.poll() {
             if let Event::Incident(incident) = &event {
                 self.curtailer.consider(incident, self.clock.now());
+                is_news = true;
+            }
+            if let Some(recorder) = &mut self.recorder {
+                recorder.event(&event);
             }
             self.tell(event, sink)?;
         }
-        for event in self.curtailer.take_events() {
+        if is_news {
+            self.look_at_recordings();
+        }
+        let of_recorder = self.recorder.as_mut().map(Recorder::take_events).unwrap_or_default();
+        for event in self.curtailer.take_events().into_iter().chain(of_recorder) {
             self.tell(event, sink)?;
         }
         Ok(())

@@ -231,7 +231,7 @@ impl Sensor {
                     (packet.src, packet.dst) = (Addr::UNSPECIFIED, Addr::UNSPECIFIED);
                     let read = self.decoder.decode_into(&frame, packet);
                     if let (Some(recorder), Ok(is_packet)) = (&mut self.recorder, read) {
-                        recorder.frame(&frame, packet, is_packet, ring as u8);
+                        recorder.frame(&frame, packet, is_packet, ring as u16);
                     }
                     if let Ok(true) = read {
                         self.engine.handle(packet);

@@ -70,7 +70,7 @@ pub(super) const fn packet_len(captured: usize) -> usize {
 /// Adds a packet.
 pub(super) fn packet(
     file: &mut Vec<u8>,
-    interface: u8,
+    interface: u16,
     time: Timestamp,
     wire_len: u32,
     data: &[u8],

@@ -141,7 +141,7 @@ impl Recorder {
     /// (`is_packet` is false), the addresses in `packet` are still those of a piece of a datagram, or
     /// unspecified.
     #[inline]
-    pub fn frame(&mut self, frame: &Frame<'_>, packet: &Packet, is_packet: bool, interface: u8) {
+    pub fn frame(&mut self, frame: &Frame<'_>, packet: &Packet, is_packet: bool, interface: u16) {
         let mut ends = [packet.src, packet.dst];
         let mut service = None;
         if is_packet {

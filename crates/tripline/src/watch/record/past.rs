@@ -26,7 +26,7 @@ pub(super) struct Slot {
     /// Length on the wire.
     pub(super) wire_len: u32,
     /// The interface, by its number in the recorder.
-    pub(super) interface: u8,
+    pub(super) interface: u16,
     /// It has been put aside.
     pub(super) is_aside: bool,
     /// Where it is kept.
@@ -58,7 +58,7 @@ impl Slot {
 pub(super) struct About {
     pub(super) ends: [Addr; 2],
     pub(super) service: Option<Service>,
-    pub(super) interface: u8,
+    pub(super) interface: u16,
 }
 
 /// See the module documentation.

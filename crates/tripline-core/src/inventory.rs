@@ -349,6 +349,7 @@ impl Inventory {
             return Some((Standing::Offered, Fact::Listens));
         }
         let Offer { first, last, .. } = *offer?;
+        let last = last.min(now);
         Some(if now.since(last) > self.stale_after {
             (Standing::Stale, Fact::AnsweredLongAgo { last })
         } else {

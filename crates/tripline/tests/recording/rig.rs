@@ -10,7 +10,7 @@ use tripline::{capture, data, run, settings};
 use tripline_core::event::{Event, Incident};
 use tripline_core::settings::Settings;
 use tripline_core::{Config, Emit, Engine};
-use tripline_packet::{Addr, Decoder, Duration, Frame, LinkType, Packet, Timestamp};
+use tripline_packet::{Addr, Decoder, Duration, Frame, LinkType, Packet, Prefix, Timestamp};
 
 /// So long after the last frame the sensor is stopped: everything is silent or answered by then.
 const AFTER: Duration = Duration::from_secs(10);
@@ -120,13 +120,27 @@ pub(crate) fn cases() -> Vec<Case> {
         let is_input =
             |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("input.");
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        cases.extend(files.filter(is_input).map(|input| {
-            let (name, settings) = (name.clone(), settings.clone());
-            Case { name, settings, input }
-        }));
+        for input in files.filter(is_input) {
+            let mut settings = settings.clone();
+            settings.home = home(&input, &settings);
+            // Without a home, `read` would infer one of the recording.
+            if !settings.home.is_empty() {
+                cases.push(Case { name: name.clone(), settings, input });
+            }
+        }
     }
     cases.sort_by(|one, other| one.name.cmp(&other.name));
     cases
+}
+
+fn home(input: &Path, settings: &Settings) -> Vec<Prefix> {
+    if !settings.home.is_empty() {
+        return settings.home.clone();
+    }
+    match read(&[input.to_owned()], settings).pop() {
+        Some(Event::Summary(summary)) => summary.home,
+        _ => Vec::new(),
+    }
 }
 
 /// What `read` makes of captures.

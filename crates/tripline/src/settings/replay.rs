@@ -32,7 +32,7 @@ struct ListenerTable {
     port: u16,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KnownServiceTable {
     protocol: Protocol,

@@ -39,7 +39,9 @@ impl Follows {
         self.marks.fill(0);
         let buckets: Vec<usize> =
             self.by_party.values().flatten().map(|follow| follow.bucket).collect();
-        buckets.into_iter().for_each(|bucket| self.mark(bucket));
+        for bucket in buckets {
+            self.mark(bucket);
+        }
     }
 
     fn mark(&mut self, bucket: usize) {

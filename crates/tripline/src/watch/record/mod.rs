@@ -27,7 +27,7 @@ use std::time::Duration as Wait;
 use tripline_core::event::{Event, Probe};
 use tripline_core::settings::Settings;
 use tripline_core::{Engine, Open, Protocol, Service};
-use tripline_packet::{Addr, Body, Duration, Frame, Packet, Prefix, Timestamp};
+use tripline_packet::{Addr, Body, Duration, Frame, LinkType, Packet, Prefix, Timestamp};
 
 use super::notice;
 use crate::settings::{Bytes, to_toml};
@@ -35,7 +35,7 @@ use crate::settings::{Bytes, to_toml};
 pub use block::RecordedInterface;
 use follows::Follows;
 use outbox::Outbox;
-use past::{About, Past};
+use past::{About, Past, Slot};
 use recording::Recording;
 use writer::Trouble;
 
@@ -168,7 +168,9 @@ impl Recorder {
     #[cold]
     fn write_if_followed(&mut self, place: u64, ends: [Addr; 2]) {
         let mut found = std::mem::take(&mut self.found);
-        ends.iter().for_each(|end| self.follows.find(*end, &mut found));
+        for end in ends {
+            self.follows.find(end, &mut found);
+        }
         for recording in found.drain(..) {
             self.write(recording, From::Past(place));
         }
@@ -344,29 +346,36 @@ impl Recorder {
         }
     }
 
-    /// Puts the frames of a probe aside: those between its source and its target.
+    /// Puts the frames of a probe aside: those between its source and its target, and the last ones
+    /// between its source and others, who may have answered.
     fn put_aside(&mut self, probe: &Probe) {
         let source = Prefix::new(probe.source, 128);
-        let of_source = self.past.of(source).take(MOST_LOOKS);
-        let of_probe = of_source.filter(|slot| slot.ends.contains(&probe.target) && !slot.is_aside);
-        let mut places: Vec<u64> = of_probe.map(|slot| slot.number).take(MOST_OF_PROBE).collect();
-        places.reverse();
-        for place in places {
-            if let Some((slot, data)) = self.past.at(place) {
-                let slot = *slot;
-                let about =
-                    About { ends: slot.ends, service: slot.service, interface: slot.interface };
-                // The link type is the interface's.
-                let frame = Frame {
-                    time: slot.time,
-                    link: tripline_packet::LinkType::RawIp,
-                    wire_len: slot.wire_len,
-                    data,
-                };
-                self.aside.put(&frame, about, slot.number);
-                self.past.set_aside(place);
+        let (mut of_probe, mut of_others) = (Vec::new(), Vec::new());
+        for slot in self.past.of(source).take(MOST_LOOKS).filter(|slot| !slot.is_aside) {
+            let list = match slot.ends.contains(&probe.target) {
+                true => &mut of_probe,
+                false => &mut of_others,
+            };
+            if list.len() < MOST_OF_PROBE {
+                list.push(slot.place);
             }
         }
+        of_probe.append(&mut of_others);
+        of_probe.sort_unstable();
+        for place in of_probe {
+            self.copy_aside(place);
+        }
+    }
+
+    fn copy_aside(&mut self, place: u64) {
+        let Some((slot, data)) = self.past.at(place) else {
+            return;
+        };
+        let Slot { number, time, ends, service, wire_len, interface, .. } = *slot;
+        // The link type is the interface's.
+        let frame = Frame { time, link: LinkType::Other(0), wire_len, data };
+        self.aside.put(&frame, About { ends, service, interface }, number);
+        self.past.set_aside(place);
     }
 
     /// Tells how writing goes.

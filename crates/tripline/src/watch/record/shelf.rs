@@ -59,6 +59,11 @@ impl Shelf {
         self.folder.join(name)
     }
 
+    /// Whether there is anything of a recording.
+    pub(super) fn has(&self, recording: &str) -> bool {
+        self.recordings.contains_key(recording)
+    }
+
     /// The size of a file.
     pub(super) fn size(&self, recording: &str, name: &str) -> u64 {
         let sizes = self.recordings.get(recording);

@@ -176,7 +176,7 @@ impl Writer {
             }
         }
         // Settings that were owed while nothing could be written.
-        result.and_then(|_| self.settings())
+        result.and_then(|()| self.settings())
     }
 
     fn append(&mut self, piece: &Piece, bytes: &[u8]) -> io::Result<()> {
@@ -249,7 +249,10 @@ impl Writer {
         }
         while let Some((recording, text)) = self.owed.first_key_value() {
             let (recording, text) = (recording.clone(), text.clone());
-            self.put_settings(&recording, &text)?;
+            // What had to make room for others needs none.
+            if self.shelf.has(&recording) {
+                self.put_settings(&recording, &text)?;
+            }
             self.owed.remove(&recording);
         }
         Ok(Done::Written)

@@ -23,7 +23,7 @@ fn segment(src: (u32, u16), dst: (u32, u16), flags: u8, seq: u32, ack: u32) -> V
 
 /// A try at a port, and the refusal.
 pub(crate) fn refused(source: u32, host: u32, port: u16) -> [Vec<u8>; 2] {
-    let (client, server) = ((source, 40_000 ^ port), (host, port));
+    let (client, server) = ((source, 0x9c40 ^ port), (host, port));
     let seq = source.wrapping_mul(2_654_435_761) ^ u32::from(port) << 8;
     [segment(client, server, SYN, seq, 0), segment(server, client, RST_ACK, 0, seq.wrapping_add(1))]
 }

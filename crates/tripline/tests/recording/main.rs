@@ -1,5 +1,6 @@
 //! What `watch --record` writes: replayed, it gives the same incidents; and it keeps its bounds.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is the assertion")]
 
 mod frames;
 mod rig;

@@ -352,10 +352,8 @@ impl Recorder {
         let source = Prefix::new(probe.source, 128);
         let (mut of_probe, mut of_others) = (Vec::new(), Vec::new());
         for slot in self.past.of(source).take(MOST_LOOKS).filter(|slot| !slot.is_aside) {
-            let list = match slot.ends.contains(&probe.target) {
-                true => &mut of_probe,
-                false => &mut of_others,
-            };
+            let list =
+                if slot.ends.contains(&probe.target) { &mut of_probe } else { &mut of_others };
             if list.len() < MOST_OF_PROBE {
                 list.push(slot.place);
             }

@@ -111,11 +111,13 @@ fn ids(folder: &Path) -> BTreeSet<String> {
 }
 
 fn notices(events: &[Event]) -> Vec<&str> {
-    let of = |event| match event {
-        &Event::Notice(ref notice) => Some(notice.name.as_str()),
-        _ => None,
-    };
-    events.iter().filter_map(of).collect()
+    let mut names = Vec::new();
+    for event in events {
+        if let Event::Notice(notice) = event {
+            names.push(notice.name.as_str());
+        }
+    }
+    names
 }
 
 /// On the machine itself the kernel says what is offered, and no frame does.

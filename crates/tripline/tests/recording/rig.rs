@@ -160,11 +160,13 @@ pub(crate) fn each_frame(path: &Path, mut take: impl FnMut(&Frame<'_>)) {
 }
 
 pub(crate) fn incidents(events: &[Event]) -> Vec<&Incident> {
-    let of = |event| match event {
-        &Event::Incident(ref incident) => Some(&**incident),
-        _ => None,
-    };
-    events.iter().filter_map(of).collect()
+    let mut incidents = Vec::new();
+    for event in events {
+        if let Event::Incident(incident) = event {
+            incidents.push(&**incident);
+        }
+    }
+    incidents
 }
 
 /// The files of a recording.

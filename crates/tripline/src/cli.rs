@@ -133,6 +133,7 @@ Examples:
   tripline watch -i eth1 --home 192.0.2.0/24
                                       a span port
   tripline watch --plain              events as lines, not the live view
+  tripline watch --record             keep captures of what incidents touched
   tripline watch --json | logger -t tripline
 
 On a terminal it shows a live view: incidents, sources, services, who is curtailed, notices; `?` \

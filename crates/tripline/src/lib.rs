@@ -27,8 +27,6 @@ pub mod metrics;
 pub mod output;
 mod progress;
 mod prose;
-#[cfg(target_os = "linux")]
-pub mod record;
 pub mod report;
 pub mod run;
 pub mod settings;

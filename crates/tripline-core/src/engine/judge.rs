@@ -282,7 +282,9 @@ impl Engine {
             // An answer that comes too late finds its port closed, now and then.
             Circumstance::AnswerLike if worn_out && was_refused => Circumstance::Plain,
             // Who speaks to others is captured in both directions.
-            Circumstance::OneWay if was_refused || self.inventory.is_alive(service.host) => {
+            Circumstance::OneWay
+                if was_refused || self.inventory.alive_since(service.host, self.now).is_some() =>
+            {
                 Circumstance::Plain
             }
             other => other,

@@ -22,7 +22,6 @@ use crate::hooks::{self, HookSink, Pacing};
 use crate::log;
 use crate::metrics::Endpoint;
 use crate::output::{JsonLines, Sink};
-use crate::record::{self, Recorder};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
 use crate::view::{self, Look, View};
@@ -32,6 +31,7 @@ use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
 use crate::watch::host::{self, Host};
 use crate::watch::keeper::Keeper;
+use crate::watch::record::{self, RecordedInterface, Recorder};
 use crate::watch::reload::Reload;
 use crate::watch::{Sensor, Signals};
 
@@ -76,10 +76,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     sensor.curtailer().start(store, now)?;
     sensor.remember(known, Keeper::start(Store::open(&state)?, tell_trouble));
     if settings.watch.record {
-        let folder = state.join(record::FOLDER);
-        let recorder = Recorder::start(&folder, settings.watch.record_size)
-            .with_context(|| format!("cannot record in {}", folder.display()))?;
-        sensor.record(recorder);
+        sensor.record(recorder(&settings, &interfaces)?);
     }
     sensor.listen(control.serve());
     if let Some(metrics) = metrics {
@@ -235,6 +232,18 @@ fn open(interfaces: &[Interface], promiscuous: bool, filter: Filter) -> Result<L
 /// Whether challenges are asked for, and make sense.
 fn is_challenging(settings: &Settings, is_host: bool) -> bool {
     settings.curtail.challenge && settings.curtail.mode == Mode::Enforce && is_host
+}
+
+fn recorder(settings: &Settings, interfaces: &[Interface]) -> Result<Recorder> {
+    let folder = settings.watch.state.join("record");
+    let options = record::Options::new(folder, settings.watch.record_size);
+    let recorded = |interface: &Interface| RecordedInterface {
+        name: interface.name.clone(),
+        link: interface.medium.link(),
+    };
+    let recorded = interfaces.iter().map(recorded).collect();
+    Recorder::start(&options, &settings.detection.home, recorded)
+        .with_context(|| format!("cannot record in {}", options.folder.display()))
 }
 
 /// Opens the way of challenges, as long as there is the right to.

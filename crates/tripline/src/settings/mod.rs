@@ -1,8 +1,11 @@
 //! Settings: the built-in defaults, a file over them, options of the command line on top.
 
+mod bytes;
 mod file;
 mod hooks;
 mod locate;
+mod replay;
+mod write;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,9 +17,11 @@ use tripline_packet::{Duration, Prefix};
 use tripline_respond::nft::Ruleset;
 use tripline_respond::{Mode, Policy};
 
+pub use bytes::Bytes;
 use file::SettingsFile;
 pub use file::Span;
 pub use hooks::{EventKind, Hook, Secret, Target, Webhook, check as check_hooks};
+pub use write::to_toml;
 
 /// Every key with its default and a comment, as printed by `tripline settings`.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -294,6 +299,16 @@ mod tests {
                 "[[scanners]]\nname = \"a\"\nsource = \"::1\"\nuntil = \"2026-12-31\"",
                 "s.toml:4:9: `scanners.until`",
                 "2026-12-31T00:00:00Z",
+            ),
+            (
+                "[watch]\nrecord_size = \"256\"",
+                "s.toml:2:15: `watch.record_size`",
+                "write 64MB, 256MiB or 2GB",
+            ),
+            (
+                "[[replay.known]]\nhost = \"nobody\"",
+                "s.toml:2:8: `replay.known.host`",
+                "invalid IP",
             ),
             ("home = [", "s.toml:1:", ""),
         ] {

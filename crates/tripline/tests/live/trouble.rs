@@ -354,15 +354,16 @@ fn record() -> Result<()> {
     let live = live.iter().rfind(|event| event["kind"] == "incident").cloned().unwrap_or_default();
     let folder = rig.state().join("record");
     let entries: Vec<_> = std::fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
-    let capture = entries.iter().map(std::fs::DirEntry::path);
-    let capture =
-        capture.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "pcap"));
-    let capture = capture.with_context(|| format!("no capture in {entries:?}"))?;
+    let settings = entries.iter().map(std::fs::DirEntry::path);
+    let settings =
+        settings.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "toml"));
+    let settings = settings.with_context(|| format!("no settings in {entries:?}"))?;
+    let name = settings.with_extension("");
     let read = rig.machine("server").run(&format!(
-        "{} read --json --settings {} {}",
+        "{} read --json --settings {}.toml {}-*.pcapng",
         env!("CARGO_BIN_EXE_tripline"),
-        capture.with_extension("toml").display(),
-        capture.display()
+        name.display(),
+        name.display()
     ))?;
     let events = read.out.lines().map(serde_json::from_str::<serde_json::Value>);
     let events = events.collect::<Result<Vec<_>, _>>()?;
@@ -370,6 +371,10 @@ fn record() -> Result<()> {
     for key in ["id", "verdict", "sources", "shape", "techniques", "found", "proof", "first"] {
         ensure!(again[key] == live[key], "{key}: {} live, {} read", live[key], again[key]);
     }
+    // Live, what only adds to an incident is not told each time.
+    let steps =
+        |event: &serde_json::Value| event["evidence"].as_array().cloned().unwrap_or_default();
+    ensure!(!steps(&live).is_empty() && steps(again).starts_with(&steps(&live)), "other evidence");
     ensure!(!read.out.contains(V4.neighbour), "a neighbour was recorded");
     Ok(())
 }

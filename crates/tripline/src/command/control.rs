@@ -68,7 +68,7 @@ fn page(all: &[InForce], term: Terminal) -> Page {
 
 /// The folder of the sensor that the settings speak of.
 pub(super) fn state(settings: &SettingsOptions) -> Result<PathBuf> {
-    Ok(settings.layers().resolve()?.watch.state)
+    Ok(settings.sensor_layers().resolve()?.watch.state)
 }
 
 fn sensor(settings: &SettingsOptions, request: &Request) -> Result<Answer> {

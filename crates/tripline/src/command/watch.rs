@@ -62,9 +62,9 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         tracing::warn!("this kernel cannot confine the sensor to its folder (Landlock)");
     }
 
-    let follows = is_host && args.settings.layers().resolve()?.detection.home.is_empty();
+    let follows = is_host && args.settings.sensor_layers().resolve()?.detection.home.is_empty();
     let host = is_host.then(|| Host::open(&settings.watch)).transpose()?;
-    greet(&settings, &interfaces);
+    greet(args, &settings, &interfaces);
     let mut sensor = Sensor::new(live, engine(&settings)?, host, curtailer);
     if let Some(challenge) = challenge {
         sensor.challenge(challenge.start());
@@ -149,7 +149,7 @@ fn bind_metrics(address: SocketAddr) -> Option<Endpoint> {
 /// What the settings and the command line say; what is home, as far as they do not, from where this
 /// machine is.
 fn effective(args: &WatchArgs) -> Result<Settings> {
-    let mut settings = args.settings.layers().resolve()?;
+    let mut settings = args.settings.sensor_layers().resolve()?;
     if !args.interface.is_empty() {
         settings.watch.interfaces.clone_from(&args.interface);
     }
@@ -335,7 +335,7 @@ fn signals() -> Result<Signals> {
 }
 
 /// Says what is watched, and what will be done.
-fn greet(settings: &Settings, interfaces: &[Interface]) {
+fn greet(args: &WatchArgs, settings: &Settings, interfaces: &[Interface]) {
     let names: Vec<&str> = interfaces.iter().map(|interface| &*interface.name).collect();
     let is_host = settings.watch.interfaces.is_empty();
     let what = if is_host { "this machine on " } else { "" };
@@ -347,6 +347,9 @@ fn greet(settings: &Settings, interfaces: &[Interface]) {
         }
         Mode::Enforce => "sweepers are curtailed",
     };
+    if let Some(file) = args.settings.sensor_layers().file {
+        tracing::info!("settings of {}", file.display());
+    }
     tracing::info!("watching {what}{}; home {}; {mode}", names.join(", "), home.join(", "));
     if is_challenging(settings, is_host) {
         tracing::info!("who tries what nobody offers is challenged: such ports may look open once");

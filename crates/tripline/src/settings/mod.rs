@@ -160,6 +160,14 @@ pub fn file_from_environment() -> Option<PathBuf> {
     std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
+/// The settings of the sensor of this machine, where its package puts them.
+const SYSTEM_FILE: &str = "/etc/tripline/tripline.toml";
+
+/// The settings file of the machine, if there is one.
+pub fn file_of_system() -> Option<PathBuf> {
+    Some(PathBuf::from(SYSTEM_FILE)).filter(|path| path.exists())
+}
+
 /// Reads a settings file and lays it over the defaults.
 ///
 /// # Errors

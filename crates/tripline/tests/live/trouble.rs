@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
+use tripline_lab::SetClock;
 
 use crate::Test;
 use crate::rig::{Rig, SECOND, V4, V6, is_incident, is_step};
@@ -15,6 +16,7 @@ pub(crate) fn trials() -> Vec<Test> {
         ("a_full_disk_does_not_stop_the_sensor", full_disk),
         ("a_cable_that_is_pulled_and_put_back", down_and_up),
         ("an_interface_that_is_taken_away_and_made_again", gone_and_back),
+        ("a_clock_that_is_set_hurts_nobody", clock_set),
         ("settings_are_read_again_whole_or_not_at_all", reload),
         ("a_new_address_is_protected_at_once", new_address),
         ("the_doctor_tells_what_would_be_done", doctor),
@@ -339,6 +341,33 @@ fn view() -> Result<()> {
     for word in ["Incidents", "observe", "eth0", "\u{1b}[?1049h", "\u{1b}[?1049l", "watching"] {
         ensure!(output.out.contains(word), "no {word:?} in {:?}", output.out);
     }
+    Ok(())
+}
+
+/// Sweeps are judged and curtailed, and nothing that is in force ends, whatever the clock does.
+fn clock_set() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    let is_set = |event: &serde_json::Value| event["name"] == "clock_set";
+    let forward = SetClock::by(4)?;
+    sensor.wait("word on the clock", is_set)?;
+    sweep(&rig, "1-30")?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
+    drop(forward);
+    let word = sensor.wait("word on the clock", is_set)?;
+    ensure!(word["message"].as_str().is_some_and(|text| text.contains("set back")), "{word}");
+    rig.machine("scanner").run(&format!("nmap -6 -n -Pn -sT -p 1-30,80 {}", V6.server))?;
+    sensor.wait_for_step("curtailed", V6.scanner)?;
+    ensure!(rig.is_dropped(V4.scanner)? && rig.is_dropped(V6.scanner)?, "let in too early");
+    for server in [V4.server, V6.server] {
+        ensure!(rig.gets_page("neighbour", server)?, "the clock cut off the neighbour");
+    }
+    let events = sensor.stop()?;
+    let first = |source: &str| {
+        let incident = events.iter().find(|event| is_incident(event, "sweep", source));
+        incident.map(|event| event["first"].to_string())
+    };
+    ensure!(first(V4.scanner) < first(V6.scanner), "time went back");
     Ok(())
 }
 

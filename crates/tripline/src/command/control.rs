@@ -61,7 +61,7 @@ fn page(all: &[InForce], term: Terminal) -> Page {
         page.push(page.line().plain("Nobody is curtailed."));
     }
     for in_force in all {
-        report::curtailed::add(&mut page, in_force, true);
+        report::curtailed::add(&mut page, in_force);
     }
     page
 }

@@ -69,7 +69,7 @@ impl Default for Watch {
             admin_after: Duration::from_secs(150),
             state: PathBuf::from("/var/lib/tripline"),
             record: false,
-            record_size: 256 << 20,
+            record_size: 256_000_000,
             metrics: Some(SocketAddr::from(([127, 0, 0, 1], 9717))),
         }
     }

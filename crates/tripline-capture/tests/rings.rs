@@ -64,7 +64,9 @@ fn rings_of_a_group_share_the_frames() -> Result<(), Failed> {
     let options = Options { fanout: Some(7), promiscuous: true, ..Options::default() };
     network.machine("sensor").within(|| {
         let mut rings = [Live::default(), Live::default()];
-        rings.iter_mut().for_each(|live| live.add(ring(&options)));
+        for live in &mut rings {
+            live.add(ring(&options));
+        }
         send(network.machine("caller"), COUNT, "");
         let shares = rings.map(|mut live| numbers(&mut live));
         assert!(shares.iter().all(|share| !share.is_empty()), "one has got all");

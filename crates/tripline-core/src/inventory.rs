@@ -175,7 +175,7 @@ impl Inventory {
             capacity: settings.limits.services,
             began: None,
         };
-        inventory.take_up(&settings.replay.known);
+        inventory.take_up(&settings.replay);
         inventory
     }
 
@@ -189,8 +189,12 @@ impl Inventory {
 
     /// Is it an address of a network that the machine itself is in?
     pub(crate) fn is_near(&self, host: Addr) -> bool {
-        let listening = self.listening.as_ref();
-        listening.is_some_and(|known| known.near.iter().any(|network| network.contains(host)))
+        self.near().iter().any(|network| network.contains(host))
+    }
+
+    /// The networks that the machine itself is in.
+    pub(crate) fn near(&self) -> &[Prefix] {
+        self.listening.as_ref().map_or(&[], |listening| &listening.near)
     }
 
     /// Who listens from now on. A program that is being restarted is not gone: its services stay

@@ -51,6 +51,8 @@ pub struct Declared {
 pub struct Replay {
     /// What the sensor knew of hosts from frames that are not in the recording.
     pub known: Vec<Known>,
+    /// Networks that the sensor's own machine was in.
+    pub near: Vec<Prefix>,
     /// The sensor watched at least until then, though the last frame may be older: what had no
     /// answer then was silent.
     pub until: Option<Timestamp>,

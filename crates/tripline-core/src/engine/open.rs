@@ -1,7 +1,7 @@
 //! What a recorder of frames asks: which incidents are open, about whom, and what is known about the
 //! services that they touch.
 
-use tripline_packet::{Addr, Timestamp};
+use tripline_packet::{Addr, Prefix, Timestamp};
 
 use super::Engine;
 use crate::event::Verdict;
@@ -45,6 +45,18 @@ impl Engine {
                 _ => None,
             },
         })
+    }
+
+    /// Whom the evidence counts against: the source, or outside, of IPv6, its whole /64. That is one
+    /// household or one server, which may take a new address for every packet (RFC 6177, RFC 8981).
+    pub fn counted_as(&self, source: Addr) -> Prefix {
+        let is_of_ours = || self.home.contains(source) || self.inventory.is_near(source);
+        Prefix::new(source, if source.is_v4() || is_of_ours() { 128 } else { 64 })
+    }
+
+    /// Networks that the machine itself is in, as it was told.
+    pub fn near(&self) -> &[Prefix] {
+        self.inventory.near()
     }
 
     /// What is known about a service now.

@@ -5,12 +5,15 @@ use tripline_packet::{Addr, Timestamp};
 
 use super::Inventory;
 use crate::service::Service;
-use crate::settings::{Known, KnownService};
+use crate::settings::{Known, KnownService, Replay};
 
 impl Inventory {
     /// Takes up what a sensor knew. Facts with a time to come count from then on.
-    pub(super) fn take_up(&mut self, known: &[Known]) {
-        for Known { host, alive, listens, services } in known {
+    pub(super) fn take_up(&mut self, replay: &Replay) {
+        if !replay.near.is_empty() {
+            self.listening.get_or_insert_default().near.clone_from(&replay.near);
+        }
+        for Known { host, alive, listens, services } in &replay.known {
             if let Some(listens) = listens {
                 let listening = self.listening.get_or_insert_default();
                 listening.own.insert(*host);
@@ -56,7 +59,7 @@ mod tests {
     use super::*;
     use crate::home::Home;
     use crate::service::{Outcome, Protocol, Standing};
-    use crate::settings::{Replay, Settings};
+    use crate::settings::Settings;
 
     #[test]
     fn what_was_known_counts_from_its_time_on() {
@@ -67,8 +70,11 @@ mod tests {
         let offer = KnownService { protocol, port, first: at(20), last: at(90), clients: 7 };
         let known = Known { alive: Some(at(10)), services: vec![offer], ..Known::of(host) };
         let listens = Some(vec![(protocol, 22)]);
-        let replay =
-            Replay { known: vec![known, Known { listens, ..Known::of(own) }], until: None };
+        let replay = Replay {
+            known: vec![known, Known { listens, ..Known::of(own) }],
+            near: vec!["2001:db8:1::/64".parse().unwrap()],
+            until: None,
+        };
         let inventory = Inventory::new(Key([1, 2]), &Settings { replay, ..Settings::default() });
         let home = Home::new(vec!["192.0.2.0/24".parse().unwrap()]);
         let standing = |host, port, outcome, seconds| {
@@ -80,6 +86,7 @@ mod tests {
         assert_eq!(standing(host, 80, Outcome::Silent, 21), Standing::Offered);
         assert_eq!(standing(own, 22, Outcome::Silent, 1), Standing::Offered);
         assert_eq!(standing(own, 23, Outcome::Silent, 1), Standing::Unused);
+        assert!(inventory.is_near("2001:db8:1::7".parse::<std::net::IpAddr>().unwrap().into()));
         assert_eq!(inventory.offer(&Service { host, protocol, port }), Some(offer));
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use std::net::IpAddr;
 use tripline_core::Protocol;
 use tripline_core::settings::{Known, KnownService, Replay};
+use tripline_packet::Prefix;
 
 use super::file::Instant;
 
@@ -11,6 +12,8 @@ use super::file::Instant;
 #[serde(deny_unknown_fields)]
 pub(super) struct ReplayTable {
     until: Option<Instant>,
+    #[serde(default)]
+    near: Vec<Prefix>,
     #[serde(default)]
     known: Vec<KnownTable>,
 }
@@ -46,6 +49,7 @@ impl ReplayTable {
     pub(super) fn into_replay(self) -> Replay {
         Replay {
             until: self.until.map(|until| until.0),
+            near: self.near,
             known: self.known.into_iter().map(known).collect(),
         }
     }

@@ -91,7 +91,11 @@ fn limits(limits: &Limits) -> Value {
 }
 
 fn replay(replay: &Replay) -> Value {
-    table([("until", replay.until.as_ref().map(text)), ("known", Some(list(&replay.known, known)))])
+    table([
+        ("until", replay.until.as_ref().map(text)),
+        ("near", Some(networks(&replay.near))),
+        ("known", Some(list(&replay.known, known))),
+    ])
 }
 
 fn known(known: &Known) -> Value {
@@ -169,6 +173,7 @@ mod tests {
                     Known { listens: Some(Vec::new()), ..Known::of(Addr::from_v4_bits(1)) },
                     Known::of(Addr::from_v4_bits(2)),
                 ],
+                near: vec!["2001:db8:1::/64".parse().unwrap()],
                 until: Some(time),
             },
         };

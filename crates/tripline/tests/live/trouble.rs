@@ -6,16 +6,20 @@ use nix::sys::signal::Signal;
 use tripline_lab::SetClock;
 
 use crate::Test;
-use crate::rig::{Rig, SECOND, V4, V6, is_incident, is_step};
+use crate::rig::{Family, Rig, SECOND, V4, V6, is_incident, is_step};
 
 pub(crate) fn trials() -> Vec<Test> {
     vec![
         ("a_second_sensor_does_not_start", second_instance),
-        ("what_a_foreign_hand_removes_comes_back", foreign_flush),
+        ("what_a_foreign_hand_removes_comes_back", || foreign_flush(V4)),
+        ("what_a_foreign_hand_removes_comes_back_v6", || foreign_flush(V6)),
         ("what_nobody_asked_for_goes", foreign_element),
-        ("a_full_disk_does_not_stop_the_sensor", full_disk),
-        ("a_cable_that_is_pulled_and_put_back", down_and_up),
-        ("an_interface_that_is_taken_away_and_made_again", gone_and_back),
+        ("a_full_disk_does_not_stop_the_sensor", || full_disk(V4)),
+        ("a_full_disk_does_not_stop_the_sensor_v6", || full_disk(V6)),
+        ("a_cable_that_is_pulled_and_put_back", || down_and_up(V4)),
+        ("a_cable_that_is_pulled_and_put_back_v6", || down_and_up(V6)),
+        ("an_interface_that_is_taken_away_and_made_again", || gone_and_back(V4)),
+        ("an_interface_that_is_taken_away_and_made_again_v6", || gone_and_back(V6)),
         ("a_clock_that_is_set_hurts_nobody", clock_set),
         ("settings_are_read_again_whole_or_not_at_all", reload),
         ("a_new_address_is_protected_at_once", new_address),
@@ -24,15 +28,17 @@ pub(crate) fn trials() -> Vec<Test> {
         ("metrics_count_what_happens", metrics),
         ("a_service_without_root_does_it_all", service),
         ("the_live_view_takes_the_terminal_and_gives_it_back", view),
-        ("what_is_recorded_tells_the_same", record),
+        ("what_is_recorded_tells_the_same", || record(V4)),
+        ("what_is_recorded_tells_the_same_v6", || record(V6)),
         ("an_early_drop_is_one_more_lock", xdp),
         ("a_sensor_without_its_helper_ends", helpless),
         ("fifty_kills_leave_nothing_wrong", kills),
     ]
 }
 
-fn sweep(rig: &Rig, ports: &str) -> Result<()> {
-    rig.machine("scanner").run(&format!("nmap -n -Pn -sT -p {ports},80 {}", V4.server))?;
+fn sweep(rig: &Rig, of: Family, ports: &str) -> Result<()> {
+    let line = format!("nmap {}-n -Pn -sT -p {ports},80 {}", of.nmap, of.server);
+    rig.machine("scanner").run(&line)?;
     Ok(())
 }
 
@@ -41,24 +47,25 @@ fn second_instance() -> Result<()> {
     let mut sensor = rig.sensor("")?;
     let second = rig.tripline("watch --json")?;
     ensure!(!second.success && second.err.contains("another tripline"), "{}", second.err);
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait("sweep", |event| is_incident(event, "sweep", V4.scanner))?;
     Ok(())
 }
 
-fn foreign_flush() -> Result<()> {
+fn foreign_flush(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--enforce")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, of, "1-30")?;
     sensor.wait("a curtailment", |event| {
-        is_step(event, "curtailed", V4.scanner) && event["from"] == "everything"
+        is_step(event, "curtailed", of.scanner) && event["from"] == "everything"
     })?;
-    for vandalism in ["flush ruleset", "flush set inet tripline hosts4"] {
+    let hosts = if of.server == V4.server { "hosts4" } else { "hosts6" };
+    for vandalism in ["flush ruleset", &format!("flush set inet tripline {hosts}")] {
         rig.machine("server").run(&format!("nft {vandalism}"))?;
-        rig.eventually("it is back", 8 * SECOND, |rig| rig.is_dropped(V4.scanner))?;
-        sensor.wait_for_step("repaired", V4.scanner)?;
-        ensure!(!rig.gets_page("scanner", V4.server)?, "let in by `{vandalism}`");
-        ensure!(rig.gets_page("neighbour", V4.server)?, "the repair cut off the neighbour");
+        rig.eventually("it is back", 8 * SECOND, |rig| rig.is_dropped(of.scanner))?;
+        sensor.wait_for_step("repaired", of.scanner)?;
+        ensure!(!rig.gets_page("scanner", of.server)?, "let in by `{vandalism}`");
+        ensure!(rig.gets_page("neighbour", of.server)?, "the repair cut off the neighbour");
     }
     Ok(())
 }
@@ -78,7 +85,7 @@ fn foreign_element() -> Result<()> {
     Ok(())
 }
 
-fn full_disk() -> Result<()> {
+fn full_disk(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let state = rig.state();
     std::fs::create_dir_all(&state)?;
@@ -91,31 +98,31 @@ fn full_disk() -> Result<()> {
 
     let mut sensor = rig.sensor("--enforce")?;
     shell(&fill)?;
-    sweep(&rig, "1-30")?;
-    sensor.wait_for_step("curtailed", V4.scanner)?;
-    ensure!(!rig.gets_page("scanner", V4.server)?, "not cut off on a full disk");
+    sweep(&rig, of, "1-30")?;
+    sensor.wait_for_step("curtailed", of.scanner)?;
+    ensure!(!rig.gets_page("scanner", of.server)?, "not cut off on a full disk");
     let told = sensor.events().iter().any(|event| event["name"] == "store_trouble");
     ensure!(told, "no word on the disk:\n{}", sensor.job.said());
     // Room again: it is written down after all, and outlives a restart.
     shell(&empty)?;
     rig.eventually("the incident is kept", 15 * SECOND, |rig| {
-        Ok(rig.tripline("incidents")?.out.contains(V4.scanner))
+        Ok(rig.tripline("incidents")?.out.contains(of.scanner))
     })?;
     sensor.stop()?;
     let sensor = rig.sensor("--enforce")?;
     let list = rig.tripline("curtailed")?.out;
-    ensure!(list.contains(V4.scanner), "forgotten over a restart:\n{list}");
+    ensure!(list.contains(of.scanner), "forgotten over a restart:\n{list}");
     // A start without room is a start all the same.
     drop(sensor);
     shell(&fill)?;
     let mut sensor = rig.sensor("--enforce")?;
-    rig.tripline(&format!("release {}", V4.scanner))?;
-    sweep(&rig, "31-60")?;
-    sensor.wait_for_step("curtailed", V4.scanner)?;
+    rig.tripline(&format!("release {}", of.scanner))?;
+    sweep(&rig, of, "31-60")?;
+    sensor.wait_for_step("curtailed", of.scanner)?;
     Ok(())
 }
 
-fn down_and_up() -> Result<()> {
+fn down_and_up(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--enforce")?;
     rig.machine("server").run("ip link set eth0 down")?;
@@ -123,12 +130,12 @@ fn down_and_up() -> Result<()> {
     rig.machine("server")
         .run("ip link set eth0 up && ip -6 addr add 2001:db8:1::10/64 dev eth0 nodad")?;
     sensor.wait("word on the interface", |event| event["name"] == "interface_up")?;
-    sweep(&rig, "1-30")?;
-    sensor.wait_for_step("curtailed", V4.scanner)?;
+    sweep(&rig, of, "1-30")?;
+    sensor.wait_for_step("curtailed", of.scanner)?;
     Ok(())
 }
 
-fn gone_and_back() -> Result<()> {
+fn gone_and_back(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let server = rig.machine("server");
     let mut sensor = rig.sensor("--enforce")?;
@@ -139,10 +146,13 @@ fn gone_and_back() -> Result<()> {
     sensor.wait("word on the interface", |event| event["name"] == "interface_up")?;
     server.run("ip link del eth0")?;
     sensor.wait("word on the interface", |event| event["name"] == "interface_down")?;
-    server.run("ip link set gone0 name eth0 && ip link set eth0 up")?;
+    server.run(
+        "ip link set gone0 name eth0 && ip link set eth0 up && \
+         ip -6 addr add 2001:db8:1::10/64 dev eth0 nodad",
+    )?;
     sensor.wait("word on the interface", |event| event["name"] == "interface_up")?;
-    sweep(&rig, "1-30")?;
-    sensor.wait_for_step("curtailed", V4.scanner)?;
+    sweep(&rig, of, "1-30")?;
+    sensor.wait_for_step("curtailed", of.scanner)?;
     Ok(())
 }
 
@@ -152,10 +162,15 @@ fn kills() -> Result<()> {
     let rig = Rig::new()?;
     let mut told = std::collections::BTreeSet::new();
     for run in 0..RUNS {
+        let of = if run % 2 == 0 { V4 } else { V6 };
         let sensor = rig.sensor("--enforce")?;
         let first = 1 + run * 20;
-        let scan =
-            format!("nmap -n -Pn -sT --host-timeout 2s -p {first}-{},80 {}", first + 19, V4.server);
+        let scan = format!(
+            "nmap {}-n -Pn -sT --host-timeout 2s -p {first}-{},80 {}",
+            of.nmap,
+            first + 19,
+            of.server
+        );
         let _scan = rig.machine("scanner").start(&scan)?;
         // Instants that are spread over start, verdict and curtailment; the same in each run of the
         // test, so that a failure can be looked at.
@@ -177,10 +192,10 @@ fn kills() -> Result<()> {
             let intent = rig.tripline("curtailed --json")?.out;
             let wanted = intent.lines().filter(|line| line.contains("\"everything\"")).count();
             let held = intent.lines().filter(|line| !line.contains("\"kernel\":null")).count();
-            Ok(held == intent.lines().count() && rig.is_dropped(V4.scanner)? == (wanted > 0))
+            Ok(held == intent.lines().count() && rig.is_dropped(of.scanner)? == (wanted > 0))
         })?;
-        ensure!(rig.gets_page("neighbour", V4.server)?, "run {run}: the neighbour is cut off");
-        let done = rig.tripline(&format!("release {}", V4.scanner))?;
+        ensure!(rig.gets_page("neighbour", of.server)?, "run {run}: the neighbour is cut off");
+        let done = rig.tripline(&format!("release {}", of.scanner))?;
         ensure!(done.success || done.err.contains("nobody"), "{}", done.err);
     }
     ensure!(told.len() > 10, "only {} sweeps were told: nothing was tested", told.len());
@@ -190,7 +205,7 @@ fn kills() -> Result<()> {
 fn reload() -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--enforce")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait_for_step("curtailed", V4.scanner)?;
     // A friend from now on: he is let in.
     rig.write_settings(&format!("friends = [{:?}]", V4.scanner))?;
@@ -203,7 +218,7 @@ fn reload() -> Result<()> {
     sensor.job.signal(Signal::SIGHUP)?;
     let refused = sensor.wait("a refusal", |event| event["name"] == "settings_refused")?;
     ensure!(refused["message"].as_str().is_some_and(|text| text.contains("alpha")), "{refused}");
-    sweep(&rig, "31-60")?;
+    sweep(&rig, V4, "31-60")?;
     std::thread::sleep(2 * SECOND);
     ensure!(rig.gets_page("scanner", V4.server)?, "what was refused is in force");
     Ok(())
@@ -225,7 +240,7 @@ fn doctor() -> Result<()> {
     let before = rig.tripline("doctor --width 200")?;
     ensure!(before.success && before.out.contains("no sensor has ever run"), "{before:?}");
     let mut sensor = rig.sensor("")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait_for_step("would_curtail", V4.scanner)?;
     std::thread::sleep(2 * SECOND);
     let after = rig.tripline("doctor --width 200")?;
@@ -265,7 +280,7 @@ fn rights() -> Result<()> {
 fn metrics() -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--enforce")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait("a curtailment", |event| event["from"] == "everything")?;
     std::thread::sleep(2 * SECOND);
     let text = rig.machine("server").run("curl -s http://127.0.0.1:9717/metrics")?.out;
@@ -316,7 +331,7 @@ fn service() -> Result<()> {
     ))?;
     told("READY=1").with_context(|| job.said())?;
     told("WATCHDOG=1")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     rig.eventually("the scanner is cut off", 5 * SECOND, |rig| rig.is_dropped(V4.scanner))
         .with_context(|| job.said())?;
     job.signal(Signal::SIGHUP)?;
@@ -351,12 +366,12 @@ fn clock_set() -> Result<()> {
     let is_set = |event: &serde_json::Value| event["name"] == "clock_set";
     let forward = SetClock::by(4)?;
     sensor.wait("word on the clock", is_set)?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait_for_step("curtailed", V4.scanner)?;
     drop(forward);
     let word = sensor.wait("word on the clock", is_set)?;
     ensure!(word["message"].as_str().is_some_and(|text| text.contains("set back")), "{word}");
-    rig.machine("scanner").run(&format!("nmap -6 -n -Pn -sT -p 1-30,80 {}", V6.server))?;
+    sweep(&rig, V6, "1-30")?;
     sensor.wait_for_step("curtailed", V6.scanner)?;
     ensure!(rig.is_dropped(V4.scanner)? && rig.is_dropped(V6.scanner)?, "let in too early");
     for server in [V4.server, V6.server] {
@@ -372,11 +387,11 @@ fn clock_set() -> Result<()> {
 }
 
 /// A capture that was kept, read with the settings beside it, tells what was told live.
-fn record() -> Result<()> {
+fn record(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--record")?;
-    ensure!(rig.gets_page("neighbour", V4.server)?, "no page");
-    sweep(&rig, "1-30")?;
+    ensure!(rig.gets_page("neighbour", of.server)?, "no page");
+    sweep(&rig, of, "1-30")?;
     sensor.wait("a proven address", |event| event["proof"]["level"] == "proven")?;
     std::thread::sleep(SECOND);
     let live = sensor.stop()?;
@@ -404,14 +419,14 @@ fn record() -> Result<()> {
     let steps =
         |event: &serde_json::Value| event["evidence"].as_array().cloned().unwrap_or_default();
     ensure!(!steps(&live).is_empty() && steps(again).starts_with(&steps(&live)), "other evidence");
-    ensure!(!read.out.contains(V4.neighbour), "a neighbour was recorded");
+    ensure!(!read.out.contains(of.neighbour), "a neighbour was recorded");
     Ok(())
 }
 
 fn xdp() -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor_with("[curtail]\nxdp = true\n", "--enforce")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait("a curtailment", |event| event["from"] == "everything")?;
     ensure!(!rig.gets_page("scanner", V4.server)?, "not cut off");
     ensure!(rig.gets_page("neighbour", V4.server)?, "the neighbour is cut off");

@@ -198,7 +198,7 @@ impl Recorder {
             }
             // Those that were begun just now are open.
             let is_over = !is_open.get(at).copied().unwrap_or(true);
-            if self.settle(at, engine.settings(), now, is_over) && is_over {
+            if self.settle(at, engine, now, is_over) && is_over {
                 self.end(at);
             }
         }
@@ -215,7 +215,7 @@ impl Recorder {
     pub fn finish(&mut self, engine: &Engine, now: Timestamp) {
         self.look(engine, now);
         for at in 0..self.recordings.len() {
-            self.settle(at, engine.settings(), now, true);
+            self.settle(at, engine, now, true);
         }
     }
 
@@ -249,7 +249,7 @@ impl Recorder {
         recording.sources = addresses.len();
         let mut new = Vec::new();
         for address in addresses {
-            let party = party(*address, engine.home());
+            let party = engine.counted_as(*address);
             if !recording.parties.contains(&party) {
                 recording.parties.push(party);
                 new.push(party);
@@ -319,11 +319,11 @@ impl Recorder {
     }
 
     /// Writes the settings of a recording, if it is time. Tells whether none wait.
-    fn settle(&mut self, at: usize, settings: &Settings, now: Timestamp, at_once: bool) -> bool {
+    fn settle(&mut self, at: usize, engine: &Engine, now: Timestamp, at_once: bool) -> bool {
         let Some(recording) = self.recordings[at].as_mut() else {
             return true;
         };
-        let Some(settings) = recording.settings(settings, now, at_once) else {
+        let Some(settings) = recording.settings(engine, now, at_once) else {
             return true;
         };
         // Everything that settings can hold can be said; a test writes all of it.
@@ -403,13 +403,6 @@ impl Recorder {
 enum From {
     Past(u64),
     Aside(u64),
-}
-
-/// Whom the evidence counts against: outside, of IPv6, a whole /64.
-fn party(address: Addr, home: &[Prefix]) -> Prefix {
-    let is_home = address.is_link_local() || home.iter().any(|network| network.contains(address));
-    let len = if address.is_v4() || is_home { 128 } else { 64 };
-    Prefix::new(address, len)
 }
 
 /// The service that a packet goes to.

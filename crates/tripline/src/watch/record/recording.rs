@@ -145,7 +145,7 @@ impl Recording {
     /// The settings to replay it with, if they are to be written now.
     pub(super) fn settings(
         &mut self,
-        base: &Settings,
+        engine: &Engine,
         now: Timestamp,
         at_once: bool,
     ) -> Option<Settings> {
@@ -158,7 +158,8 @@ impl Recording {
         self.due = (now < last + self.settled).then(|| now + self.settled);
         self.is_changed = false;
         let known = self.known.iter().map(|(host, facts)| facts.known(*host)).collect();
-        Some(Settings { replay: Replay { known, until: Some(now) }, ..base.clone() })
+        let replay = Replay { known, near: engine.near().to_vec(), until: Some(now) };
+        Some(Settings { replay, ..engine.settings().clone() })
     }
 }
 

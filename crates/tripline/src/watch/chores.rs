@@ -96,6 +96,7 @@ impl Sensor {
             self.engine.frames_lost();
         }
         self.counts.drops = self.links.drops();
+        self.curtailer.follow_interfaces(self.links.indices(), now);
         look.events.into_iter().try_for_each(|event| self.tell(event, sink))
     }
 

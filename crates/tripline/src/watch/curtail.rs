@@ -86,12 +86,7 @@ impl Curtailer {
         self.ledger.restore(journal.curtailments()?, now);
         self.journal = Some(journal);
         helper.install(&self.ruleset).context("cannot put the tables into the kernel")?;
-        if !self.shielded.is_empty()
-            && let Err(error) = helper.shield(&self.shielded, self.ruleset.capacity)
-        {
-            let message = format!("no early drop (`xdp`), nftables does it alone: {error}");
-            self.events.push(super::telling::notice("xdp_unavailable", Some(now), message));
-        }
+        self.put_up_shield(now);
         self.put_back(now);
         Ok(())
     }
@@ -132,6 +127,25 @@ impl Curtailer {
     /// Interfaces where SYNs of those who are cut off are dropped before nftables sees them.
     pub fn shield(&mut self, interfaces: Vec<u32>) {
         self.shielded = interfaces;
+    }
+
+    /// The shield goes with an interface that is made again.
+    pub fn follow_interfaces(&mut self, interfaces: Vec<u32>, now: Timestamp) {
+        if !self.shielded.is_empty() && self.shielded != interfaces {
+            self.shielded = interfaces;
+            self.put_up_shield(now);
+            self.put_back(now);
+        }
+    }
+
+    fn put_up_shield(&mut self, now: Timestamp) {
+        if let Some(helper) = &mut self.helper
+            && !self.shielded.is_empty()
+            && let Err(error) = helper.shield(&self.shielded, self.ruleset.capacity)
+        {
+            let message = format!("no early drop (`xdp`), nftables does it alone: {error}");
+            self.events.push(super::telling::notice("xdp_unavailable", Some(now), message));
+        }
     }
 
     /// The helper is gone: nothing can be done about anybody any more.

@@ -3,10 +3,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
-use tripline_lab::SetClock;
+use tripline_lab::{Machine, SetClock};
 
 use crate::Test;
-use crate::rig::{Family, Rig, SECOND, V4, V6, is_incident, is_step};
+use crate::rig::{Family, Rig, SECOND, Sensor, V4, V6, is_incident, is_step};
 
 pub(crate) fn trials() -> Vec<Test> {
     vec![
@@ -139,7 +139,14 @@ fn gone_and_back(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let server = rig.machine("server");
     let mut sensor = rig.sensor("--enforce")?;
-    // A name that goes with one interface and comes with another.
+    make_again(server, &mut sensor)?;
+    sweep(&rig, of, "1-30")?;
+    sensor.wait_for_step("curtailed", of.scanner)?;
+    Ok(())
+}
+
+/// A name that goes with one interface and comes with another.
+fn make_again(server: &Machine, sensor: &mut Sensor) -> Result<()> {
     server.run("ip link set eth0 down && ip link set eth0 name gone0")?;
     sensor.wait("word on the interface", |event| event["name"] == "interface_down")?;
     server.run("ip link add eth0 type bridge && ip link set eth0 up")?;
@@ -151,8 +158,6 @@ fn gone_and_back(of: Family) -> Result<()> {
          ip -6 addr add 2001:db8:1::10/64 dev eth0 nodad",
     )?;
     sensor.wait("word on the interface", |event| event["name"] == "interface_up")?;
-    sweep(&rig, of, "1-30")?;
-    sensor.wait_for_step("curtailed", of.scanner)?;
     Ok(())
 }
 
@@ -431,6 +436,11 @@ fn xdp() -> Result<()> {
     ensure!(!rig.gets_page("scanner", V4.server)?, "not cut off");
     ensure!(rig.gets_page("neighbour", V4.server)?, "the neighbour is cut off");
     // The counter of the set shows what came past the shield: no SYN. The list shows both.
+    let list = rig.machine("server").run("nft list set inet tripline hosts4")?.out;
+    ensure!(list.contains("counter packets 0"), "{list}");
+    // It goes with an interface that is made again.
+    make_again(rig.machine("server"), &mut sensor)?;
+    ensure!(!rig.gets_page("scanner", V4.server)?, "let in by another interface");
     let list = rig.machine("server").run("nft list set inet tripline hosts4")?.out;
     ensure!(list.contains("counter packets 0"), "{list}");
     let list = rig.tripline("curtailed --json")?.out;

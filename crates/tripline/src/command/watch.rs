@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -44,7 +45,11 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let is_host = settings.watch.interfaces.is_empty();
     let interfaces = interfaces(&settings.watch.interfaces)?;
     let state = settings.watch.state.clone();
-    std::fs::create_dir_all(&state)
+    // Who calls here is nobody else's business.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&state)
         .with_context(|| format!("cannot make the folder {}", state.display()))?;
     let control = Control::bind(&state).context("cannot start a second time")?;
     let filter = if args.whole { Filter::Everything } else { Filter::Decisive };

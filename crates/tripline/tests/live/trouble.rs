@@ -1,6 +1,8 @@
 //! What happens in a year: kills, a second start, a foreign hand in the firewall, a full disk, a
 //! cable that is pulled.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 use tripline_lab::{Machine, SetClock};
@@ -279,6 +281,9 @@ fn rights() -> Result<()> {
     let status = std::fs::read_to_string(format!("/proc/{helper}/status"))?;
     // CAP_NET_ADMIN is number 12.
     ensure!(status.contains("CapPrm:\t0000000000001000"), "{status}");
+    // What is remembered is nobody else's business, nor is who may be asked to change it.
+    let mode = std::fs::metadata(rig.state())?.permissions().mode() & 0o777;
+    ensure!(mode == 0o700, "the memory is open to others: {mode:o}");
     Ok(())
 }
 

@@ -79,7 +79,8 @@ fn rings_of_a_group_share_the_frames() -> Result<(), Failed> {
 
 fn a_ring_that_is_full_says_so() -> Result<(), Failed> {
     let network = network();
-    let options = Options { blocks: 2, block_size: 1 << 16, ..Options::default() };
+    // Room for a thousand frames, and blocks enough for what machines say by themselves meanwhile.
+    let options = Options { blocks: 32, block_size: 1 << 12, ..Options::default() };
     network.machine("sensor").within(|| {
         let mut live = Live::default();
         live.add(ring(&options));

@@ -54,6 +54,11 @@ impl Engine {
         Prefix::new(source, if source.is_v4() || is_of_ours() { 128 } else { 64 })
     }
 
+    /// Services that were seen to answer, stale ones among them, in no order.
+    pub fn answering(&self) -> impl Iterator<Item = Service> {
+        self.inventory.answering()
+    }
+
     /// Networks that the machine itself is in, as it was told.
     pub fn near(&self) -> &[Prefix] {
         self.inventory.near()

@@ -42,6 +42,11 @@ impl Inventory {
         })
     }
 
+    /// Services that were seen to answer, in no order.
+    pub(crate) fn answering(&self) -> impl Iterator<Item = Service> {
+        self.offers.keys().copied()
+    }
+
     /// As [`Inventory::listens`], for others.
     pub(crate) fn is_listened(&self, service: &Service) -> Option<bool> {
         self.listens(service)

@@ -81,12 +81,14 @@ impl Ruleset {
 \t}}\n
 \tchain slow {{
 \t\tmeta l4proto != {{ tcp, udp, sctp }} return
+\t\tfib daddr type != local return
 \t\tmeta l4proto . th dport @offered return
 {excuse}\t\tupdate @rate4 {{ ip saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
 \t\tupdate @rate6 {{ ip6 saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
 \t}}\n
 \tchain slow64 {{
 \t\tmeta l4proto != {{ tcp, udp, sctp }} return
+\t\tfib daddr type != local return
 \t\tmeta l4proto . th dport @offered return
 {excuse}\t\tupdate @rate6 {{ ip6 saddr & {SITE} limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
 \t}}

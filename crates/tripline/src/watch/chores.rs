@@ -77,7 +77,7 @@ impl Sensor {
         {
             self.engine.set_home(home);
         }
-        self.curtailer.set_offered(&listening);
+        self.curtailer.set_offered(&listening, self.engine.answering());
         self.engine.set_listening(listening);
         self.curtailer.set_protected(host.protected()?, host::links()?, now);
         Ok(())

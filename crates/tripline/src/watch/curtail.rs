@@ -11,7 +11,7 @@ use anyhow::Context as _;
 
 use tripline_capture::host::Protected;
 use tripline_core::event::{Curtailment as Told, CurtailmentStep, Event, Incident, SCHEMA_VERSION};
-use tripline_core::{Listening, Protocol};
+use tripline_core::{Listening, Protocol, Service};
 use tripline_packet::{Prefix, Timestamp};
 use tripline_respond::helper::{Helper, Outcome};
 use tripline_respond::nft::{Change, Held, Ruleset};
@@ -186,10 +186,12 @@ impl Curtailer {
         }
     }
 
-    /// What is offered from now on: nobody is slowed down there.
-    pub fn set_offered(&mut self, listening: &Listening) {
-        let mut offered: Vec<_> =
-            listening.services.iter().map(|service| (service.protocol, service.port)).collect();
+    /// What is offered from now on: nobody is slowed down there. What a port of this machine is
+    /// translated to may answer without anybody listening on it (`answering`).
+    pub fn set_offered(&mut self, listening: &Listening, answering: impl Iterator<Item = Service>) {
+        let answering = answering.filter(|service| listening.own.contains(&service.host));
+        let all = listening.services.iter().copied().chain(answering);
+        let mut offered: Vec<_> = all.map(|service| (service.protocol, service.port)).collect();
         offered.sort_unstable();
         offered.dedup();
         if offered != self.offered {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tripline_packet::{Duration, Prefix, Timestamp};
 
-use crate::target::Target;
+use crate::target::{Scope, Target};
 
 /// Who curtails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub struct Ledger {
     active: BTreeMap<Target, Curtailment>,
     past: BTreeMap<Prefix, Past>,
     /// When the sensor curtailed within the last minute.
-    recent: VecDeque<Timestamp>,
+    recent: VecDeque<(Timestamp, bool)>,
 }
 
 /// After this time without another one, a source's past is forgotten.
@@ -115,9 +115,19 @@ impl Ledger {
         self.past.get(&source)?.ended
     }
 
-    /// Curtailments that the sensor decided on in the last minute.
-    pub fn in_last_minute(&self, now: Timestamp) -> usize {
-        self.recent.iter().filter(|at| now.since(**at) < MINUTE).count()
+    /// Curtailments in force that count against the same limit as one of this scope. Slowing down
+    /// has a limit of its own: what anybody can forge must not use up what the proven need.
+    pub fn count(&self, scope: Scope) -> usize {
+        let is_slow = scope == Scope::Unoffered;
+        self.active.keys().filter(|target| (target.scope == Scope::Unoffered) == is_slow).count()
+    }
+
+    /// Curtailments that the sensor decided on in the last minute, counted likewise.
+    pub fn in_last_minute(&self, scope: Scope, now: Timestamp) -> usize {
+        let kind = scope == Scope::Unoffered;
+        let is_meant =
+            |(at, is_slow): &&(Timestamp, bool)| *is_slow == kind && now.since(*at) < MINUTE;
+        self.recent.iter().filter(is_meant).count()
     }
 
     /// Puts a curtailment in force; it takes the place of one with the same target.
@@ -135,8 +145,8 @@ impl Ledger {
             }
         }
         if curtailment.by == Author::Sensor {
-            self.recent.retain(|at| since.since(*at) < MINUTE);
-            self.recent.push_back(since);
+            self.recent.retain(|(at, _)| since.since(*at) < MINUTE);
+            self.recent.push_back((since, target.scope == Scope::Unoffered));
         }
         self.active.insert(target, curtailment);
     }
@@ -254,7 +264,14 @@ mod tests {
         ledger.expire(at(700));
         assert_eq!(ledger.strikes(source, at(800)), 2);
         assert_eq!(ledger.strikes(source, at(410 + 31 * 86_400)), 0);
-        assert_eq!((ledger.in_last_minute(at(411)), ledger.in_last_minute(at(500))), (2, 0));
+        assert_eq!(
+            (
+                ledger.in_last_minute(Scope::Everything, at(411)),
+                ledger.in_last_minute(Scope::Everything, at(500)),
+                ledger.in_last_minute(Scope::Unoffered, at(411))
+            ),
+            (1, 0, 1)
+        );
     }
 
     #[test]

@@ -124,10 +124,10 @@ impl Policy {
         if ledger.ended(target.source).is_some_and(|ended| incident.last <= ended) {
             return Decision::Nothing;
         }
-        if ledger.len() >= self.most {
+        if ledger.count(scope) >= self.most {
             return Decision::Refuse(Refusal::Full);
         }
-        if ledger.in_last_minute(now) >= self.per_minute {
+        if ledger.in_last_minute(scope, now) >= self.per_minute {
             return Decision::Refuse(Refusal::TooFast);
         }
         let strikes = ledger.strikes(target.source, now);

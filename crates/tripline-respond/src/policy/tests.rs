@@ -213,3 +213,22 @@ fn addresses_of_one_site_are_one_source() {
     let decision = Policy::default().decide(&incident, &Ledger::default(), |_| None, now());
     assert_eq!(decision, Decision::Refuse(Refusal::SeveralSources));
 }
+
+/// What anybody can forge must not use up what the proven need.
+#[test]
+fn forged_sweeps_do_not_use_up_the_limits_of_the_proven() {
+    let policy = Policy { most: 2, per_minute: 2, ..Policy::default() };
+    let mut ledger = Ledger::default();
+    let decide = |incident: &Incident, ledger: &mut Ledger| {
+        let decision = policy.decide(incident, ledger, |_| None, now());
+        if let Decision::Curtail(curtailment) = &decision {
+            ledger.add(curtailment.clone());
+        }
+        decision
+    };
+    let forged = |last: u8| Incident { proof: Proof::None, ..proven(&format!("203.0.113.{last}")) };
+    assert!(matches!(decide(&forged(1), &mut ledger), Decision::Curtail(_)));
+    assert!(matches!(decide(&forged(2), &mut ledger), Decision::Curtail(_)));
+    assert_eq!(decide(&forged(3), &mut ledger), Decision::Refuse(Refusal::Full));
+    assert!(matches!(decide(&proven("198.51.100.7"), &mut ledger), Decision::Curtail(_)));
+}

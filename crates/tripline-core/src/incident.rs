@@ -81,6 +81,9 @@ struct Told {
     networks: usize,
     is_proven: bool,
     said: bool,
+    /// How many others did the same, doubled each time: any of them may be the one, and the others
+    /// decoys.
+    company: usize,
 }
 
 /// Limits of the report.
@@ -265,6 +268,7 @@ impl Incident {
             networks: self.sweep.targets().len(),
             is_proven: self.proof.is_some(),
             said: !self.said.is_empty(),
+            company: self.sources.len().next_power_of_two(),
         }
     }
 

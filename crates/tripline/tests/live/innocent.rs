@@ -64,7 +64,13 @@ fn decoys(family: Family) -> Result<()> {
     rig.machine("scanner")
         .run(&format!("nmap {nmap}-n -Pn -sS -D {neighbour},{gateway},ME -p 1-60 {server}"))?;
     std::thread::sleep(2 * SECOND);
-    nobody_is_cut_off(&rig, &sensor.stop()?)?;
+    let events = sensor.stop()?;
+    nobody_is_cut_off(&rig, &events)?;
+    // Who reads the alert learns that it may be another one of these.
+    let is_told = |event: &&serde_json::Value| {
+        event["signature"] == "Decoy_Scan" && is_incident(event, "sweep", family.scanner)
+    };
+    ensure!(events.iter().any(|event| is_told(&event)), "the decoys are not told: {events:#?}");
     session.ask()?;
     ensure!(rig.gets_page("neighbour", server)?, "{neighbour} is cut off");
     Ok(())

@@ -8,6 +8,7 @@
 mod clock;
 mod namespace;
 mod process;
+mod terminal;
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -17,6 +18,7 @@ use anyhow::{Result, bail};
 pub use clock::SetClock;
 pub use namespace::{Machine, Network};
 pub use process::{Job, Output};
+pub use terminal::Terminal;
 
 /// Set in the program that runs in namespaces of its own.
 const INSIDE: &str = "TRIPLINE_LAB";

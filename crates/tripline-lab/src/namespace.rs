@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sched::{CloneFlags, setns};
 
 use crate::process::{Job, Output};
+use crate::terminal::Terminal;
 
 /// Several machines on one wire.
 #[derive(Debug)]
@@ -132,6 +133,16 @@ impl Machine {
         let mut command = self.command("sh");
         command.args(["-c", &format!("exec {line}")]);
         Job::start(command).with_context(|| format!("start `{line}`"))
+    }
+
+    /// Starts a line of shell on a terminal of its own.
+    ///
+    /// # Errors
+    /// As [`Terminal::start`].
+    pub fn start_on_terminal(&self, line: &str) -> Result<(Terminal, Job)> {
+        let mut command = self.command("setsid");
+        command.args(["--ctty", "sh", "-c", line]).env("TERM", "xterm");
+        Terminal::start(command).with_context(|| format!("start `{line}`"))
     }
 
     /// Does something in a thread that is on the machine: its sockets are those of the machine.

@@ -1,6 +1,5 @@
 //! Programs on machines.
 
-use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, sleep};
@@ -35,7 +34,24 @@ impl From<std::process::Output> for Output {
 #[derive(Debug)]
 pub struct Job {
     child: Child,
-    said: Arc<Mutex<String>>,
+    said: Said,
+}
+
+/// What a program has said so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Said(Arc<Mutex<String>>);
+
+impl Said {
+    /// Adds what can be read now; `false`: that was all.
+    pub(crate) fn read_from(&self, mut stream: impl std::io::Read) -> bool {
+        let mut buffer = [0; 4_096];
+        let Ok(length @ 1..) = stream.read(&mut buffer) else {
+            return false;
+        };
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+        true
+    }
 }
 
 impl Job {
@@ -44,29 +60,28 @@ impl Job {
     /// # Errors
     /// It cannot be started.
     pub fn start(mut command: Command) -> Result<Self> {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let said = Arc::new(Mutex::new(String::new()));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (mut job, said) = Self::of(command.spawn()?);
         let streams: [Option<Box<dyn std::io::Read + Send>>; 2] = [
-            child.stdout.take().map(|stream| Box::new(stream) as _),
-            child.stderr.take().map(|stream| Box::new(stream) as _),
+            job.child.stdout.take().map(|stream| Box::new(stream) as _),
+            job.child.stderr.take().map(|stream| Box::new(stream) as _),
         ];
         for mut stream in streams.into_iter().flatten() {
-            let said = Arc::clone(&said);
-            thread::spawn(move || {
-                let mut buffer = [0; 4_096];
-                while let Ok(length @ 1..) = stream.read(&mut buffer) {
-                    let text = String::from_utf8_lossy(&buffer[..length]);
-                    said.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
-                }
-            });
+            let said = said.clone();
+            thread::spawn(move || while said.read_from(&mut stream) {});
         }
-        Ok(Self { child, said })
+        Ok(job)
+    }
+
+    /// A program that runs already, and where to put what it says.
+    pub(crate) fn of(child: Child) -> (Self, Said) {
+        let said = Said::default();
+        (Self { child, said: said.clone() }, said)
     }
 
     /// What it has said so far.
     pub fn said(&self) -> String {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.said.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until it has said something that `wanted` accepts.

@@ -264,7 +264,7 @@ pub(crate) fn check_programs() -> Result<()> {
         ("curl", "curl"),
         ("/usr/bin/python3", "python3-scapy"),
         ("mount", "mount"),
-        ("script", "bsdutils"),
+        ("setsid", "util-linux"),
     ] {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("command -v {program}")]).stdout(Stdio::null());

@@ -1,7 +1,7 @@
-//! The live view on a real terminal (that of script(1)): it shows what happens, ends as it is told,
+//! The live view on a real terminal: it shows what happens, ends as it is told,
 //! leaves the terminal as it was, and keeps the sensor waiting at no time.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use tripline::term::Terminal;
 use tripline::view::{Look, View};
 use tripline::watch::status::Board;
-use tripline_lab::Job;
+use tripline_lab::{Job, Terminal as Person};
 
 use crate::Test;
 use crate::rig::{Rig, SECOND, V4, tripline};
@@ -32,13 +32,14 @@ pub(crate) fn trials() -> Vec<Test> {
 
 /// A sensor with its view.
 struct Watched {
+    /// Whoever looks at it, unless he has gone.
+    person: Option<Person>,
     job: Job,
-    keys: File,
     sensor: Pid,
 }
 
 /// Says at its end how the sensor ended, and whether the terminal is as it was.
-const SHELL: &str = "trap : INT; stty rows 30 cols 110; before=$(stty -g); \
+const SHELL: &str = "trap : INT; before=$(stty -g); \
      sh -c 'echo $$ > pid; exec \"$@\"' sh \"$@\"; \
      echo \"ended with $?\"; test \"$(stty -g)\" = \"$before\" && echo terminal restored";
 
@@ -55,12 +56,8 @@ fn start(rig: &Rig, options: &str) -> Result<Watched> {
 fn on_terminal(rig: &Rig, program: &str) -> Result<Watched> {
     let folder = rig.folder.path();
     std::fs::write(folder.join("start.sh"), format!("set -- {program}; {SHELL}"))?;
-    let line = "mkfifo keys && TERM=xterm script -qfc 'sh start.sh' /dev/null < keys";
-    let line = format!("sh -c {:?}", format!("cd {} && {line}", folder.display()));
-    let job = rig.machine("server").start(&line)?;
-    let pipe = folder.join("keys");
-    rig.eventually("the pipe for keys", 10 * SECOND, |_| Ok(pipe.exists()))?;
-    let keys = OpenOptions::new().write(true).open(pipe)?;
+    let line = format!("cd {} && exec sh start.sh", folder.display());
+    let (person, job) = rig.machine("server").start_on_terminal(&line)?;
     let mut sensor = None;
     rig.eventually("a process", 10 * SECOND, |_| {
         let id = std::fs::read_to_string(folder.join("pid")).unwrap_or_default();
@@ -68,12 +65,36 @@ fn on_terminal(rig: &Rig, program: &str) -> Result<Watched> {
         Ok(sensor.is_some())
     })?;
     let sensor = Pid::from_raw(sensor.context("no process")?);
-    Ok(Watched { job, keys, sensor })
+    Ok(Watched { person: Some(person), job, sensor })
 }
 
 impl Watched {
     fn press(&mut self, keys: &str) -> Result<()> {
-        Ok(self.keys.write_all(keys.as_bytes())?)
+        self.person.as_mut().context("nobody is there")?.press(keys)
+    }
+
+    /// Nobody reads any more what is written to the terminal, as behind a connection that hangs.
+    fn hang(&self) -> Result<()> {
+        self.person.as_ref().context("nobody is there")?.hang(true);
+        let mut terminal = OpenOptions::new()
+            .write(true)
+            .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
+            .open(format!("/proc/{}/fd/1", self.sensor))?;
+        let deadline = Instant::now() + 2 * SECOND;
+        // Its buffers are filled in the background.
+        while Instant::now() < deadline {
+            if terminal.write(&[0; 256]).is_err() {
+                std::thread::sleep(SECOND / 50);
+            }
+        }
+        ensure!(terminal.write(&[0]).is_err(), "the terminal still takes something");
+        Ok(())
+    }
+
+    fn goes_on(&self) {
+        if let Some(person) = &self.person {
+            person.hang(false);
+        }
     }
 
     /// What is blank already is not drawn, so there is not always a space where one is seen.
@@ -139,10 +160,9 @@ fn hangs() -> Result<()> {
     let rig = Rig::new()?;
     let mut watched = start(&rig, "")?;
     watched.shows("Incidents")?;
-    let script = hang(&watched)?;
-    let tested = still_watches(&rig);
-    kill(script, Signal::SIGCONT)?;
-    tested?;
+    watched.hang()?;
+    still_watches(&rig)?;
+    watched.goes_on();
     watched.shows("TCP_Port_Scan")?;
     watched.press("q")?;
     ended_well(&mut watched)
@@ -152,33 +172,12 @@ fn hangs_at_the_end() -> Result<()> {
     let rig = Rig::new()?;
     let mut watched = start(&rig, "")?;
     watched.shows("Incidents")?;
-    let script = hang(&watched)?;
-    let tested = still_watches(&rig).and_then(|()| {
-        kill(watched.sensor, Signal::SIGTERM)?;
-        rig.eventually("the sensor ends", 10 * SECOND, |_| Ok(!watched.is_alive()))
-    });
-    kill(script, Signal::SIGCONT)?;
-    tested?;
+    watched.hang()?;
+    still_watches(&rig)?;
+    kill(watched.sensor, Signal::SIGTERM)?;
+    rig.eventually("the sensor ends", 10 * SECOND, |_| Ok(!watched.is_alive()))?;
+    watched.goes_on();
     watched.shows("terminal restored")
-}
-
-/// Nobody reads any more what is written to the terminal, as behind a connection that hangs.
-fn hang(watched: &Watched) -> Result<Pid> {
-    let script = parent(parent(watched.sensor)?)?;
-    kill(script, Signal::SIGSTOP)?;
-    let mut terminal = OpenOptions::new()
-        .write(true)
-        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
-        .open(format!("/proc/{}/fd/1", watched.sensor))?;
-    let deadline = Instant::now() + 2 * SECOND;
-    // Its buffers are filled in the background.
-    while Instant::now() < deadline {
-        if terminal.write(&[0; 256]).is_err() {
-            std::thread::sleep(SECOND / 50);
-        }
-    }
-    ensure!(terminal.write(&[0]).is_err(), "the terminal still takes something");
-    Ok(script)
 }
 
 fn still_watches(rig: &Rig) -> Result<()> {
@@ -218,8 +217,7 @@ fn gone() -> Result<()> {
     let rig = Rig::new()?;
     let mut watched = start(&rig, "")?;
     watched.shows("Incidents")?;
-    let script = parent(parent(watched.sensor)?)?;
-    kill(script, Signal::SIGKILL)?;
+    watched.person = None;
     // Nobody reads what it would have to say from now on.
     sweep(&rig)?;
     rig.eventually("the sensor ends", 10 * SECOND, |_| Ok(!watched.is_alive()))?;
@@ -236,10 +234,4 @@ fn plain() -> Result<()> {
     ensure!(!said.contains("\x1b[?1049h"), "there is a screen:\n{said}");
     watched.press("\x03")?;
     watched.shows("ended with")
-}
-
-fn parent(of: Pid) -> Result<Pid> {
-    let status = std::fs::read_to_string(format!("/proc/{of}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-    Ok(Pid::from_raw(line.context("no parent")?.trim().parse()?))
 }

@@ -56,6 +56,8 @@ pub(crate) struct Incident {
     marks: Vec<(u8, u64)>,
     fragmented: bool,
     pub(crate) proof: Option<Proved>,
+    /// When the proof was that was worth telling.
+    proof_told: Option<Timestamp>,
     said: Vec<Said>,
     /// The owner of the address has sessions here, whether or not it is he who sweeps.
     pub(crate) is_used: bool,
@@ -79,7 +81,7 @@ struct Told {
     shape: Shape,
     found: bool,
     networks: usize,
-    is_proven: bool,
+    proof: Option<Timestamp>,
     said: bool,
     /// How many others did the same, doubled each time: any of them may be the one, and the others
     /// decoys.
@@ -92,6 +94,9 @@ const MOST_FOUND: usize = 256;
 const MOST_STEPS: usize = 64;
 /// A sweep that pauses for longer than this, and than four times its usual gap, is over.
 const PAUSE: Duration = Duration::from_secs(600);
+
+/// A later proof is told so long after the one that was told.
+const RENEWED: Duration = Duration::from_secs(60);
 
 /// What a report needs beside the incident itself.
 pub(crate) struct Context<'a> {
@@ -128,6 +133,7 @@ impl Incident {
             marks: Vec::new(),
             fragmented: false,
             proof: None,
+            proof_told: None,
             said: Vec::new(),
             is_used: false,
             updates: 0,
@@ -255,6 +261,20 @@ impl Incident {
         }
     }
 
+    /// Takes a proof, if it is later than the one that there is. Returns whether that is worth
+    /// telling: of a proof that is renewed all the time only now and then.
+    pub(crate) fn prove(&mut self, proof: Option<Proved>) -> bool {
+        let Some(new) = proof.filter(|new| self.proof.is_none_or(|old| old.when < new.when)) else {
+            return false;
+        };
+        self.proof = proof;
+        let is_news = self.proof_told.is_none_or(|told| new.when.since(told) >= RENEWED);
+        if is_news {
+            self.proof_told = Some(new.when);
+        }
+        is_news
+    }
+
     /// Is there something new to tell since the last report?
     pub(crate) fn is_news(&self) -> bool {
         self.told != Some(self.tellable())
@@ -266,7 +286,7 @@ impl Incident {
             shape: self.sweep.shape(),
             found: !self.found.is_empty(),
             networks: self.sweep.targets().len(),
-            is_proven: self.proof.is_some(),
+            proof: self.proof_told,
             said: !self.said.is_empty(),
             company: self.sources.len().next_power_of_two(),
         }

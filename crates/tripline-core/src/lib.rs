@@ -31,6 +31,7 @@ mod sweep;
 pub mod tools;
 mod tracker;
 mod trail;
+mod visitors;
 
 pub use engine::{Config, Emit, Engine, Facts, Fill, Open, Status, Suspect};
 pub use inventory::Listening;

@@ -52,6 +52,21 @@ impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
         (now.since(*time) <= self.lifetime).then_some(*value)
     }
 
+    /// Forgets `key`.
+    pub(crate) fn remove(&mut self, key: &K) {
+        self.map.remove(key);
+    }
+
+    /// What was remembered or renewed after `since`, each with that time and its value, the latest
+    /// first.
+    pub(crate) fn since(&self, since: Timestamp) -> impl Iterator<Item = (K, Timestamp, V)> {
+        let late = self.order.iter().rev().take_while(move |(time, _)| *time > since);
+        late.filter_map(|(queued, key)| {
+            let (time, value) = self.map.get(key)?;
+            (time == queued).then_some((*key, *time, *value))
+        })
+    }
+
     fn expire(&mut self, now: Timestamp) {
         while self.order.front().is_some_and(|(time, _)| now.since(*time) > self.lifetime) {
             self.forget_oldest();

@@ -3,7 +3,7 @@
 use tripline_packet::{Addr, Duration, Prefix, Timestamp};
 
 use crate::catalog::PortRange;
-use crate::service::Protocol;
+use crate::service::{Protocol, Service};
 
 /// Everything that an operator can set about detection.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +53,8 @@ pub struct Replay {
     pub known: Vec<Known>,
     /// Networks that the sensor's own machine was in.
     pub near: Vec<Prefix>,
+    /// Who had visited what before; the earliest `last` first.
+    pub visits: Vec<Visit>,
     /// The sensor watched at least until then, though the last frame may be older: what had no
     /// answer then was silent.
     pub until: Option<Timestamp>,
@@ -91,6 +93,19 @@ pub struct KnownService {
     pub last: Timestamp,
     /// Distinct sources that used it.
     pub clients: u64,
+}
+
+/// A source that visits a service: it completed handshakes there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// Who.
+    pub source: Addr,
+    /// Which service.
+    pub service: Service,
+    /// When it first came.
+    pub first: Timestamp,
+    /// When it was seen last; that is renewed every few weeks only.
+    pub last: Timestamp,
 }
 
 /// An authorised scanner and its scope.

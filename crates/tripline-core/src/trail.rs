@@ -77,7 +77,7 @@ impl Step {
 #[derive(Clone, Copy, Debug)]
 struct Completed {
     handshake: Handshake,
-    /// He closed it at once, without a word.
+    /// He closed it at once, without a word, and had never been there before.
     looked_in: bool,
     /// When he had completed or closed it.
     when: Timestamp,
@@ -124,8 +124,8 @@ pub(crate) struct Trail {
     pub(crate) steps: Vec<Step>,
     /// What the sweeper proved to have seen, and when.
     pub(crate) proof: Option<Proved>,
-    /// When a source first reached a service.
-    visits: Vec<(Addr, Service, Timestamp)>,
+    /// When the probes began that came without a long pause, and the last one of them.
+    burst: Option<(Timestamp, Timestamp)>,
     /// The last handshakes that the owner of the address completed.
     handshakes: VecDeque<Completed>,
     /// The first challenges that it answered, and what it said in them.
@@ -149,8 +149,13 @@ const MOST_STEPS: usize = 40;
 const MOST_SUCCESSES: usize = 16;
 /// After this time somebody who has said something speaks no longer.
 const SPEAKING: Duration = Duration::from_secs(60);
-/// A sweep may find something before it meets its first closed port, but not long before.
-const AMID: Duration = Duration::from_secs(1);
+/// What a sweep finds it finds between probes, so long after or before one of them at most.
+const AMID: Duration = Duration::from_millis(500);
+/// And so long after it began at most: a forger who waits for a visit of the one in whose name he
+/// sweeps would have to be lucky.
+const AT_FIRST: Duration = Duration::from_secs(30);
+/// After a longer pause it begins anew.
+const PAUSE: Duration = Duration::from_secs(240);
 /// Handshakes that are remembered.
 const MOST_HANDSHAKES: usize = 4;
 /// Challenges that are remembered of a source.
@@ -169,7 +174,7 @@ impl Trail {
             source,
             steps: Vec::new(),
             proof: None,
-            visits: Vec::new(),
+            burst: None,
             handshakes: VecDeque::new(),
             challenges: Vec::new(),
             said: Vec::new(),
@@ -209,15 +214,16 @@ impl Trail {
         }
     }
 
-    /// Remembers when a source first reached a service.
-    pub(crate) fn visit(&mut self, step: &Step) {
-        if step.outcome.is_success() && self.visits.len() < MOST_SUCCESSES {
-            self.visits.push((step.source, step.service, step.time));
-        }
+    /// Remembers when a probe came.
+    pub(crate) fn probed(&mut self, time: Timestamp) {
+        self.burst = match self.burst {
+            Some((first, last)) if time.since(last) <= PAUSE => Some((first, last.max(time))),
+            _ => Some((time, time)),
+        };
     }
 
     /// Remembers that the owner of the address completed a handshake; `looked_in`: and that he
-    /// closed it at once, without a word.
+    /// closed it at once, without a word, and had never been there before.
     pub(crate) fn handshake(&mut self, handshake: Handshake, looked_in: bool, now: Timestamp) {
         self.handshakes.retain(|known| known.handshake != handshake);
         self.handshakes.truncate(MOST_HANDSHAKES - 1);
@@ -225,19 +231,28 @@ impl Trail {
         self.look_for_proof();
     }
 
+    /// The services that it looked in at: if it is a sweep, these were no visits.
+    pub(crate) fn looks(&self) -> impl Iterator<Item = (Addr, Service)> {
+        let looks = self.handshakes.iter().filter(|known| known.looked_in);
+        looks.map(|known| (known.handshake.source, known.handshake.service))
+    }
+
     /// Whether the owner of the address completed a handshake.
     pub(crate) fn is_used(&self) -> bool {
         !self.handshakes.is_empty()
     }
 
-    /// Does one of the handshakes prove that it is the owner of the address who sweeps?
+    /// Does one of the handshakes prove that it is the owner of the address who sweeps? The latest
+    /// one counts: what was done about him on an earlier one may be over.
     fn look_for_proof(&mut self) {
-        if self.proof.is_none() {
-            let found = self.handshakes.iter().find(|known| self.is_tied(known));
-            let found = found.map(|known| (known.handshake.service, known.when, false));
-            let found = found.or_else(|| self.proving_challenge());
-            self.proof =
-                found.map(|(service, when, challenged)| Proved { service, when, challenged });
+        let tied = self.handshakes.iter().find(|known| self.is_tied(known));
+        let tied = tied.map(|known| (known.handshake.service, known.when, false));
+        let found = tied.into_iter().chain(self.proving_challenge()).max_by_key(|found| found.1);
+        let found = found.map(|(service, when, challenged)| Proved { service, when, challenged });
+        if let Some(found) = found
+            && self.proof.is_none_or(|proof| proof.when < found.when)
+        {
+            self.proof = Some(found);
         }
     }
 
@@ -250,9 +265,9 @@ impl Trail {
         said: &[u8],
         when: Timestamp,
     ) {
-        let is_known =
-            self.challenges.iter().any(|known| (known.source, known.service) == (source, service));
-        if !is_known && self.challenges.len() < MOST_CHALLENGES {
+        let is_it = |known: &Challenge| (known.source, known.service) == (source, service);
+        let known = self.challenges.iter().position(is_it).map(|at| self.challenges.remove(at));
+        if known.is_some() || self.challenges.len() < MOST_CHALLENGES {
             self.challenges.push(Challenge { source, service, when });
             self.look_for_proof();
         }
@@ -319,11 +334,18 @@ impl Trail {
     /// one of the sweep.
     fn only_looks(&self, known: &Completed) -> bool {
         let Completed { handshake, looked_in, when } = *known;
-        let visit = (handshake.source, handshake.service, handshake.opened);
         let speaks = self.spoke.is_some_and(|spoke| when.since(spoke) < SPEAKING);
-        let mut probes = self.steps.iter().filter(|step| step.is_probe());
-        let is_amid = probes.any(|probe| probe.time <= handshake.opened + AMID);
-        looked_in && !speaks && is_amid && self.visits.contains(&visit)
+        looked_in && !speaks && self.is_amid(handshake.opened)
+    }
+
+    /// Was a session opened between two probes, or next to one?
+    fn is_amid(&self, opened: Timestamp) -> bool {
+        let is_close = |time: Timestamp| opened.since(time).max(time.since(opened)) <= AMID;
+        let probes = || self.steps.iter().filter(|step| step.is_probe()).map(|step| step.time);
+        let in_burst = self.burst.is_some_and(|(first, last)| {
+            first <= opened + AMID && opened.since(first) <= AT_FIRST && is_close(last)
+        });
+        in_burst || (!self.judged && probes().any(is_close))
     }
 
     /// Did an attempt at `service` or one that `related` accepts fail before at the same host?

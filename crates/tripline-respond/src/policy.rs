@@ -104,16 +104,25 @@ impl Policy {
         if self.mode == Mode::Off {
             return Decision::Nothing;
         }
-        let scope = match (incident.response.action, &incident.proof) {
-            (Action::Curtail, Proof::Proven { .. }) => scope(incident),
-            // Without proof nobody loses more than what he has no business with.
-            (Action::Curtail | Action::RateLimit, _) => Scope::Unoffered,
-            (Action::Investigate | Action::Notify, _) => return Decision::Nothing,
-        };
+        if matches!(incident.response.action, Action::Investigate | Action::Notify) {
+            return Decision::Nothing;
+        }
         let Some(source) = self.party(&incident.sources) else {
             return Decision::Refuse(Refusal::SeveralSources);
         };
-        let target = Target { source: self.network(source), scope };
+        let source = self.network(source);
+        let ended = ledger.ended(source);
+        // What proved it was he once does not prove that it still is.
+        let is_proven = match incident.proof {
+            Proof::Proven { when, .. } => ended.is_none_or(|ended| when > ended),
+            Proof::None => false,
+        };
+        let scope = match incident.response.action {
+            Action::Curtail if is_proven => scope(incident),
+            // Without proof nobody loses more than what he has no business with.
+            _ => Scope::Unoffered,
+        };
+        let target = Target { source, scope };
         if let Some(why) = protected(target.source) {
             return Decision::Refuse(Refusal::Protected(why));
         }
@@ -121,7 +130,7 @@ impl Policy {
             return Decision::Nothing;
         }
         // Only what it does from then on counts.
-        if ledger.ended(target.source).is_some_and(|ended| incident.last <= ended) {
+        if ended.is_some_and(|ended| incident.last <= ended) {
             return Decision::Nothing;
         }
         if ledger.count(scope) >= self.most {

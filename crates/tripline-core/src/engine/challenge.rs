@@ -31,7 +31,7 @@ impl Engine {
         let (proof, said) = (trail.proof, trail.said.clone());
         let subject = Subject::Source(self.leader(source));
         if let Some(incident) = self.incidents.get_mut(&subject) {
-            incident.proof = incident.proof.or(proof);
+            incident.prove(proof);
             incident.hear(&said);
             self.update(subject);
         }

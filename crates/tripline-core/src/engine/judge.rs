@@ -179,8 +179,10 @@ impl Engine {
         if step.row == Row::Nothing {
             return;
         }
-        if let Some(trail) = self.trails.get_mut(trail) {
-            trail.visit(&step);
+        if step.is_probe()
+            && let Some(trail) = self.trails.get_mut(trail)
+        {
+            trail.probed(step.time);
         }
         let subject = Subject::Source(self.leader(source));
         let covers = self.settings.scanners.iter().any(|scanner| scanner.covers(&step));
@@ -219,8 +221,8 @@ impl Engine {
     }
 
     /// The source is a sweeper: opens its incident, or joins that of its decoys.
-    fn verdict(&mut self, source: Addr, trail: u32) {
-        let Some(trail) = self.trails.get_mut(trail) else {
+    fn verdict(&mut self, source: Addr, at: u32) {
+        let Some(trail) = self.trails.get_mut(at) else {
             return;
         };
         trail.judged = true;
@@ -256,13 +258,16 @@ impl Engine {
             incident
         });
         incident.decoys |= joins_others;
-        incident.proof = incident.proof.or(proof);
+        incident.prove(proof);
         incident.is_used |= is_used;
         incident.hear(&said);
         for step in &steps {
             incident.add_source(step.source);
             incident.absorb(step);
             self.probes.join(step.source, step.service, &incident.id);
+        }
+        if proof.is_some() {
+            self.were_no_visits(at);
         }
         self.update(subject);
     }
@@ -361,21 +366,30 @@ impl Engine {
         if !self.home.is_empty() && !self.home.contains(handshake.service.host) {
             return;
         }
-        let now = self.now;
-        if let Some((_, trail)) = self.find_trail(handshake.source)
-            && let Some(trail) = self.trails.get_mut(trail)
-        {
-            trail.handshake(handshake, looked_in, now);
-            let proof = trail.proof;
-            let subject = Subject::Source(self.leader(handshake.source));
-            if let Some(incident) = self.incidents.get_mut(&subject) {
-                incident.is_used = true;
-                if incident.proof.is_none() && proof.is_some() {
-                    incident.proof = proof;
-                    self.update(subject);
-                }
+        let Handshake { source, service, opened, .. } = handshake;
+        let is_first = self.visitors.visit(source, service, opened, self.now);
+        let Some((_, at)) = self.find_trail(source) else {
+            return;
+        };
+        let Some(trail) = self.trails.get_mut(at) else {
+            return;
+        };
+        trail.handshake(handshake, looked_in && is_first, self.now);
+        let proof = trail.proof;
+        let subject = Subject::Source(self.leader(source));
+        if let Some(incident) = self.incidents.get_mut(&subject) {
+            incident.is_used = true;
+            if incident.prove(proof) {
+                self.were_no_visits(at);
+                self.update(subject);
             }
         }
+    }
+
+    /// What a sweeper looked in at it did not visit.
+    fn were_no_visits(&mut self, trail: u32) {
+        let looks = self.trails.get(trail).into_iter().flat_map(Trail::looks);
+        looks.for_each(|(source, service)| self.visitors.forget(source, service));
     }
 
     /// A session carried data. If the sweep of its source had found the service, it came back to
@@ -392,8 +406,11 @@ impl Engine {
             trail.use_service(&service);
             return;
         }
+        let came = self.visitors.first(source, service, self.now);
         let subject = Subject::Source(self.leader(source));
+        // Who used it before the sweep goes on with that, unless it is he who sweeps.
         if let Some(incident) = self.incidents.get_mut(&subject)
+            && (incident.proof.is_some() || came.is_none_or(|came| came >= incident.sweep.first))
             && incident.follow_up(service, self.now)
         {
             self.update(subject);

@@ -25,11 +25,12 @@ use crate::probes::Probes;
 use crate::recent::Recent;
 use crate::seen::Seen;
 use crate::service::Service;
-use crate::settings::Settings;
+use crate::settings::{Settings, Visit};
 use crate::source::SourceTable;
 use crate::tools::Tools;
 use crate::tracker::{Signal, Tracker};
 use crate::trail::Trails;
+use crate::visitors::Visitors;
 
 pub use open::{Facts, Open};
 pub use status::{Fill, Status, Suspect};
@@ -77,6 +78,7 @@ pub struct Engine {
     now: Timestamp,
     tracker: Tracker,
     inventory: Inventory,
+    visitors: Visitors,
     sources: SourceTable,
     trails: Trails,
     /// Which (source, service) pairs have been weighed.
@@ -135,6 +137,7 @@ impl Engine {
             now: Timestamp::from_nanos(i64::MIN),
             tracker: Tracker::new(key, &settings, tools.clone(), home.clone()),
             inventory: Inventory::new(key, &settings),
+            visitors: Visitors::of(key, &settings.replay.visits),
             sources: SourceTable::new(key, limits.sources),
             trails: Trails::new(limits.trails),
             weighed: Seen::new(key, limits.sources.max(1 << 20), Duration::from_secs(86_400)),
@@ -196,6 +199,17 @@ impl Engine {
     /// started.
     pub fn remember(&mut self, service: Service, times: (Timestamp, Timestamp), clients: u64) {
         self.inventory.remember(service, times, clients);
+    }
+
+    /// Takes up a visit that was seen before the sensor was started; the earliest `last` first.
+    pub fn recall(&mut self, visit: &Visit) {
+        self.visitors.recall(visit);
+    }
+
+    /// Those who visited services after `since`, to be [recalled](Self::recall) by a sensor that is
+    /// started later.
+    pub fn visits(&self, since: Timestamp) -> Vec<Visit> {
+        self.visitors.since(since)
     }
 
     /// Tells that frames were lost just now. Of the attempts that are open, those without an answer

@@ -78,6 +78,7 @@ mod tests {
         let replay = Replay {
             known: vec![known, Known { listens, ..Known::of(own) }],
             near: vec!["2001:db8:1::/64".parse().unwrap()],
+            visits: Vec::new(),
             until: None,
         };
         let inventory = Inventory::new(Key([1, 2]), &Settings { replay, ..Settings::default() });

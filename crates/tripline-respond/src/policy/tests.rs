@@ -14,6 +14,10 @@ fn addr(text: &str) -> Addr {
     text.parse::<std::net::IpAddr>().unwrap().into()
 }
 
+fn proof(when: Timestamp) -> Proof {
+    Proof::Proven { how: "acknowledged".to_owned(), when }
+}
+
 /// A vertical sweep whose source is proven.
 fn proven(source: &str) -> Incident {
     let service = Service { host: addr("192.0.2.10"), protocol: Protocol::Tcp, port: 21 };
@@ -52,7 +56,7 @@ fn proven(source: &str) -> Incident {
         outcomes: OutcomeCounts::default(),
         found: Vec::new(),
         said: Vec::new(),
-        proof: Proof::Proven { how: "acknowledged".to_owned(), when: now() },
+        proof: proof(now()),
         response: Response { action: Action::Curtail, reason: String::new() },
         story: "a sweep".to_owned(),
         evidence: Vec::new(),
@@ -143,7 +147,7 @@ fn repetition_takes_longer_and_nothing_goes_over_the_limits() {
     for round in 0..4 {
         // It goes on each time that it is let in again.
         let last = time + Duration::from_secs(round);
-        let incident = Incident { last, ..proven("198.51.100.7") };
+        let incident = Incident { last, proof: proof(last), ..proven("198.51.100.7") };
         let Decision::Curtail(curtailment) = policy.decide(&incident, &ledger, |_| None, last)
         else {
             panic!("not curtailed");
@@ -195,8 +199,14 @@ fn who_was_let_in_again_must_do_something_new() {
     ledger.release(&target, later);
     assert_eq!(policy.decide(&incident, &ledger, |_| None, later), Decision::Nothing);
     incident.last = later + Duration::from_secs(1);
+    // It may be somebody else by now, in his name.
     let again = policy.decide(&incident, &ledger, |_| None, later + Duration::from_secs(2));
-    assert!(matches!(again, Decision::Curtail(Curtailment { strikes: 1, .. })), "{again:?}");
+    let Decision::Curtail(slowed) = again else { panic!("not slowed down") };
+    assert_eq!(slowed.target.scope, Scope::Unoffered);
+    incident.proof = proof(incident.last);
+    let again = policy.decide(&incident, &ledger, |_| None, later + Duration::from_secs(2));
+    let Decision::Curtail(again) = again else { panic!("not curtailed") };
+    assert_eq!((again.strikes, again.target.scope), (1, Scope::Everything));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 use std::net::IpAddr;
-use tripline_core::Protocol;
-use tripline_core::settings::{Known, KnownService, Replay};
+use tripline_core::settings::{Known, KnownService, Replay, Visit};
+use tripline_core::{Protocol, Service};
 use tripline_packet::Prefix;
 
 use super::file::Instant;
@@ -16,6 +16,19 @@ pub(super) struct ReplayTable {
     near: Vec<Prefix>,
     #[serde(default)]
     known: Vec<KnownTable>,
+    #[serde(default)]
+    visits: Vec<VisitTable>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VisitTable {
+    source: IpAddr,
+    host: IpAddr,
+    protocol: Protocol,
+    port: u16,
+    first: Instant,
+    last: Instant,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,8 +64,15 @@ impl ReplayTable {
             until: self.until.map(|until| until.0),
             near: self.near,
             known: self.known.into_iter().map(known).collect(),
+            visits: self.visits.into_iter().map(visit).collect(),
         }
     }
+}
+
+fn visit(table: VisitTable) -> Visit {
+    let VisitTable { source, host, protocol, port, first, last } = table;
+    let service = Service { host: host.into(), protocol, port };
+    Visit { source: source.into(), service, first: first.0, last: last.0 }
 }
 
 fn known(table: KnownTable) -> Known {

@@ -3,7 +3,9 @@
 use toml::{Table, Value};
 use tripline_core::Protocol;
 use tripline_core::catalog::PortRange;
-use tripline_core::settings::{Declared, Known, KnownService, Limits, Replay, Scanner, Settings};
+use tripline_core::settings::{
+    Declared, Known, KnownService, Limits, Replay, Scanner, Settings, Visit,
+};
 use tripline_packet::{Duration, Prefix};
 
 /// The settings of the detector as the text of a settings file; read again, they are the same.
@@ -95,6 +97,18 @@ fn replay(replay: &Replay) -> Value {
         ("until", replay.until.as_ref().map(text)),
         ("near", Some(networks(&replay.near))),
         ("known", Some(list(&replay.known, known))),
+        ("visits", Some(list(&replay.visits, visit))),
+    ])
+}
+
+fn visit(Visit { source, service, first, last }: &Visit) -> Value {
+    table([
+        ("source", Some(text(source))),
+        ("host", Some(text(&service.host))),
+        ("protocol", Some(text(&service.protocol))),
+        ("port", Some(number(service.port.into()))),
+        ("first", Some(text(first))),
+        ("last", Some(text(last))),
     ])
 }
 
@@ -123,6 +137,7 @@ fn known_service(service: &KnownService) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use tripline_core::Service;
     use tripline_packet::{Addr, Timestamp};
 
     use super::*;
@@ -174,6 +189,12 @@ mod tests {
                     Known::of(Addr::from_v4_bits(2)),
                 ],
                 near: vec!["2001:db8:1::/64".parse().unwrap()],
+                visits: vec![Visit {
+                    source: Addr::from_v4_bits(3),
+                    service: Service { host, protocol: Protocol::Tcp, port: 22 },
+                    first: time,
+                    last: time + Duration::from_nanos(2),
+                }],
                 until: Some(time),
             },
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tripline_core::settings::{Known, KnownService, Replay, Settings};
+use tripline_core::settings::{Known, KnownService, Replay, Settings, Visit};
 use tripline_core::{Engine, Protocol, Service};
 use tripline_packet::{Addr, Duration, Prefix, Timestamp};
 
@@ -142,6 +142,17 @@ impl Recording {
         }
     }
 
+    /// Who of the parties had visited what before.
+    fn visits(&self, engine: &Engine) -> Vec<Visit> {
+        let is_of_party = |visit: &Visit| {
+            self.known.contains_key(&visit.service.host)
+                && self.parties.iter().any(|party| party.contains(visit.source))
+        };
+        let mut visits = engine.visits(Timestamp::EPOCH);
+        visits.retain(is_of_party);
+        visits
+    }
+
     /// The settings to replay it with, if they are to be written now.
     pub(super) fn settings(
         &mut self,
@@ -158,7 +169,12 @@ impl Recording {
         self.due = (now < last + self.settled).then(|| now + self.settled);
         self.is_changed = false;
         let known = self.known.iter().map(|(host, facts)| facts.known(*host)).collect();
-        let replay = Replay { known, near: engine.near().to_vec(), until: Some(now) };
+        let replay = Replay {
+            known,
+            near: engine.near().to_vec(),
+            visits: self.visits(engine),
+            until: Some(now),
+        };
         Some(Settings { replay, ..engine.settings().clone() })
     }
 }

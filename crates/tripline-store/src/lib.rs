@@ -5,6 +5,7 @@
 //! nobody thought of.
 
 mod schema;
+mod visits;
 
 use std::path::{Path, PathBuf};
 
@@ -267,10 +268,8 @@ impl Store {
             },
         )?;
         let known = |(host, protocol, port, (first, last, clients)): (String, String, u16, _)| {
-            let host: std::net::IpAddr = host.parse().ok()?;
-            let protocol: Protocol = serde_json::from_value(protocol.into()).ok()?;
             Some(Known {
-                service: Service { host: Addr::from(host), protocol, port },
+                service: service(&host, protocol, port)?,
                 first: Timestamp::from_nanos(first),
                 last: Timestamp::from_nanos(last),
                 clients: i64::unsigned_abs(clients),
@@ -327,6 +326,16 @@ impl Store {
 fn json(value: &impl serde::Serialize) -> String {
     // The contract has no maps with keys that are no text, and nothing else can fail.
     serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A service by the names that it has in the contract.
+fn service(host: &str, protocol: String, port: u16) -> Option<Service> {
+    let protocol: Protocol = serde_json::from_value(protocol.into()).ok()?;
+    Some(Service { host: addr(host)?, protocol, port })
+}
+
+fn addr(text: &str) -> Option<Addr> {
+    text.parse::<std::net::IpAddr>().ok().map(Addr::from)
 }
 
 /// The name that a value has in the contract.

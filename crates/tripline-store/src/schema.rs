@@ -4,7 +4,8 @@ use rusqlite::{Connection, Result};
 
 /// One step for each version of the schema, from the empty file on. A step that was published is
 /// never changed.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
 create table incident (
     id text primary key,
     first integer not null,
@@ -38,7 +39,20 @@ create table service (
     clients integer not null,
     primary key (host, protocol, port)
 ) strict, without rowid;
-"];
+",
+    "
+create table visit (
+    source text not null,
+    host text not null,
+    protocol text not null,
+    port integer not null,
+    first integer not null,
+    last integer not null,
+    primary key (source, host, protocol, port)
+) strict, without rowid;
+create index visit_by_last on visit (last);
+",
+];
 
 /// The version that this program writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;

@@ -1,8 +1,9 @@
 //! Tricks: what a sweeper may try so as not to be seen, and what he may try so that somebody else
 //! is; and innocents who look like him for a while.
 
-use tripline_core::event::{Action, Verdict};
-use tripline_core::settings::{Scanner, Settings};
+use tripline_core::event::{Action, Proof, Verdict};
+use tripline_core::settings::{Scanner, Settings, Visit};
+use tripline_core::{Emit, Protocol, Service};
 use tripline_packet::{Addr, Body, Duration, Icmp, Quoted, Transport, Udp};
 
 use crate::rig::{ACK, FIN, PSH, Rig, SYN, at_home, ip};
@@ -236,6 +237,99 @@ fn who_uses_a_service_is_not_framed() {
 #[test]
 fn who_watches_a_service_is_not_framed() {
     framed(|rig, client| rig.look_in(client, ip(SERVER), 80));
+}
+
+/// The first check of a new monitor comes while somebody sweeps in its name, but hardly ever just
+/// when that began, or between two of the probes.
+#[test]
+fn who_comes_for_the_first_time_is_not_framed() {
+    let client = ip("203.0.113.77");
+    for (pause, gap) in [(35_000, 100), (2_000, 2_000)] {
+        let mut rig = Rig::new(at_home());
+        let mut swept = 0;
+        for port in 1_000.. {
+            rig.refused(client, ip(SERVER), port);
+            rig.wait(Duration::from_millis(gap));
+            swept += gap;
+            if swept >= pause {
+                break;
+            }
+        }
+        rig.wait(Duration::from_millis(gap.min(1_000)));
+        rig.look_in(client, ip(SERVER), 80);
+        rig.wait(Duration::from_millis(gap.min(1_000)));
+        for port in 10..=20 {
+            rig.wait(Duration::from_millis(gap));
+            rig.refused(client, ip(SERVER), port);
+        }
+        assert_eq!(rig.finish().one().response.action, Action::RateLimit, "{gap} ms");
+    }
+}
+
+/// Who was known before the sensor was started comes back, and is swept with at the same time.
+#[test]
+fn who_was_known_before_is_not_framed() {
+    let client = ip("203.0.113.77");
+    let service = Service { host: ip(SERVER), protocol: Protocol::Tcp, port: 80 };
+    let sweep = |known: bool| {
+        let mut rig = Rig::new(at_home());
+        let before = rig.now - Duration::from_secs(3_600);
+        if known {
+            rig.engine.recall(&Visit { source: client, service, first: before, last: before });
+        }
+        for port in 1..=20 {
+            rig.refused(client, ip(SERVER), port);
+            if port == 10 {
+                rig.look_in(client, ip(SERVER), 80);
+            }
+        }
+        rig.finish().one().response.action
+    };
+    assert_eq!(sweep(true), Action::RateLimit);
+    assert_eq!(sweep(false), Action::Curtail, "who is new and does the same sweeps");
+}
+
+/// What a sweep looked in at is no visit: when it comes again, it is no regular.
+#[test]
+fn who_sweeps_again_is_proven_again() {
+    let mut rig = Rig::emitting(at_home(), Emit::Updates);
+    let mut proven = Vec::new();
+    for round in 0..3u16 {
+        for port in 1..=20 {
+            rig.refused(ip(SCANNER), ip(SERVER), 100 * round + port);
+        }
+        rig.look_in(ip(SCANNER), ip(SERVER), 80);
+        for incident in rig.report().incidents {
+            if let Proof::Proven { when, .. } = incident.proof {
+                proven.push(when);
+            }
+        }
+        rig.wait_secs(600);
+    }
+    proven.dedup();
+    assert_eq!(proven.len(), 3, "{proven:?}");
+}
+
+/// Who is a regular of a service goes on using it while others sweep in his name: no follow-up.
+#[test]
+fn who_goes_on_as_before_is_no_follow_up() {
+    let client = ip("203.0.113.77");
+    let sweep = |knows_it: bool| {
+        let mut rig = Rig::new(at_home());
+        if knows_it {
+            rig.session(client, ip(SERVER), 80);
+            rig.wait_secs(100_000);
+        }
+        for port in 1..=20 {
+            rig.refused(client, ip(SERVER), port);
+        }
+        rig.half_open(client, ip(SERVER), 80);
+        rig.wait_secs(60);
+        rig.session(client, ip(SERVER), 80);
+        rig.finish().one().verdict
+    };
+    assert_eq!(sweep(true), Verdict::Sweep);
+    assert_eq!(sweep(false), Verdict::FollowUp);
 }
 
 /// A browser that opens a connection in advance, beside the one that it uses.

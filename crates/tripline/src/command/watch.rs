@@ -77,9 +77,9 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let signals = signals()?;
     let now = sensor.now();
     let store = Store::open(&state)?;
-    let known = store.services()?;
+    let (known, visits) = (store.services()?, store.visits()?);
     sensor.curtailer().start(store, now)?;
-    sensor.remember(known, Keeper::start(Store::open(&state)?, tell_trouble));
+    sensor.remember(known, &visits, Keeper::start(Store::open(&state)?, tell_trouble));
     if settings.watch.record {
         sensor.record(recorder(&settings, &interfaces)?);
     }

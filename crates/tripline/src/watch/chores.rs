@@ -20,6 +20,8 @@ use crate::run::unread;
 
 /// How often the inventory is kept.
 const KEEPING: Duration = Duration::from_secs(60);
+/// By then it is known whether a visit was one, or part of a sweep.
+const VISITING: Duration = Duration::from_secs(60);
 /// How often the sensor looks at what changes slowly: who listens, who is protected, what was lost.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the kernel's sets are compared with what is in force.
@@ -121,12 +123,21 @@ impl Sensor {
         self.board.put(status);
     }
 
-    /// Keeps the inventory.
+    /// Keeps the inventory, and who visits what.
     pub(super) fn keep(&mut self) {
         let services = self.engine.services();
         self.status.services = services.iter().take(SHOWN_SERVICES).cloned().collect();
+        let mut visits = self.engine.visits(self.visits_kept);
+        let settled = self.clock.now() - VISITING;
+        visits.retain(|visit| visit.last < settled);
+        if let Some(latest) = visits.last() {
+            self.visits_kept = latest.last;
+        }
         if let Some(keeper) = &mut self.keeper {
             keeper.services(services);
+            if !visits.is_empty() {
+                keeper.visits(visits);
+            }
         }
     }
 

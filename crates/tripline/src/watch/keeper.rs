@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tripline_core::event::{Event, ServiceEvent};
+use tripline_core::settings::Visit;
 use tripline_store::{Error, Store};
 
 /// Events that wait for the disk. Incidents and curtailments are few; single probes are not kept.
@@ -28,6 +29,7 @@ pub struct Keeper {
 enum Entry {
     Event(Box<Event>),
     Services(Vec<ServiceEvent>),
+    Visits(Vec<Visit>),
     /// Say when all that came before is written down.
     Flush(SyncSender<()>),
 }
@@ -58,6 +60,11 @@ impl Keeper {
     /// Keeps the inventory.
     pub fn services(&mut self, services: Vec<ServiceEvent>) {
         self.send(Entry::Services(services));
+    }
+
+    /// Keeps who visits what.
+    pub fn visits(&mut self, visits: Vec<Visit>) {
+        self.send(Entry::Visits(visits));
     }
 
     /// What the disk was too slow for.
@@ -125,6 +132,7 @@ fn write(store: &mut Store, entry: &Entry) -> Result<(), Error> {
             Event::Probe(_) | Event::Service(_) | Event::Summary(_) => Ok(()),
         },
         Entry::Services(services) => store.put_services(services),
+        Entry::Visits(visits) => store.put_visits(visits),
         Entry::Flush(written) => {
             // Whoever asked may not wait any more.
             let _ = written.try_send(());

@@ -39,6 +39,7 @@ use crate::hooks::HookSink;
 use crate::metrics::Latencies;
 use crate::output::Sink;
 
+use tripline_core::settings::Visit;
 use tripline_store::Known;
 
 use challenge::{Challenges, Seen};
@@ -88,6 +89,8 @@ pub struct Sensor {
     next_look: Instant,
     next_comparison: Instant,
     next_keeping: Instant,
+    /// The latest visit that was handed to the keeper.
+    visits_kept: Timestamp,
     keeper: Option<Keeper>,
     recorder: Option<Recorder>,
     control: Option<Control>,
@@ -127,6 +130,7 @@ impl Sensor {
             next_look: now,
             next_comparison: now,
             next_keeping: now,
+            visits_kept: Timestamp::EPOCH,
             keeper: None,
             recorder: None,
             control: None,
@@ -141,10 +145,12 @@ impl Sensor {
     }
 
     /// Keeps what is told, and takes up what was known before.
-    pub fn remember(&mut self, known: Vec<Known>, keeper: Keeper) {
+    pub fn remember(&mut self, known: Vec<Known>, visits: &[Visit], keeper: Keeper) {
         for Known { service, first, last, clients } in known {
             self.engine.remember(service, (first, last), clients);
         }
+        visits.iter().for_each(|visit| self.engine.recall(visit));
+        self.visits_kept = visits.last().map(|visit| visit.last).unwrap_or_default();
         self.keeper = Some(keeper);
     }
 

@@ -19,6 +19,7 @@ pub mod doctor;
 pub mod explain;
 #[cfg(target_os = "linux")]
 pub mod hooks;
+pub mod html;
 pub mod human;
 #[cfg(target_os = "linux")]
 pub mod log;

@@ -49,12 +49,13 @@ fn what_is_written_can_be_read_again() {
         let read: Event = serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}\n{line}"));
         assert_eq!(serde_json::to_string(&read).unwrap(), line);
     }
-    // Written before `said` was added.
-    let incident = serde_json::to_value(fixture::vertical()).unwrap();
-    let mut older = incident.as_object().unwrap().clone();
-    older.remove("said").unwrap();
-    let read: Incident = serde_json::from_value(older.into()).unwrap();
-    assert!(read.said.is_empty());
+    // Written before `source_port` was added.
+    let mut older = serde_json::to_value(fixture::vertical()).unwrap();
+    for step in older["evidence"].as_array_mut().unwrap() {
+        step.as_object_mut().unwrap().remove("source_port").unwrap();
+    }
+    let read: Incident = serde_json::from_value(older).unwrap();
+    assert!(read.evidence.iter().all(|step| step.source_port.is_none()));
 }
 
 #[test]

@@ -218,6 +218,8 @@ pub struct EvidenceStep {
     /// When the attempt was made.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub time: Timestamp,
+    /// The port that it came from: behind an address that many share it tells who it was (RFC 6302).
+    pub source_port: Option<u16>,
     /// At what.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub service: Service,
@@ -341,7 +343,6 @@ pub struct Incident {
     /// Services that answered the sweep, at most 256.
     pub found: Vec<Found>,
     /// What it said where nobody listens, to at most 8 services.
-    #[serde(default)]
     pub said: Vec<Said>,
     /// Is the source address proven?
     pub proof: Proof,

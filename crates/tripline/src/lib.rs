@@ -10,12 +10,14 @@
 //! golden cases call. Outputs see nothing but events.
 #![forbid(unsafe_code)]
 
+pub mod abuse;
 pub mod capture;
 pub mod cli;
 pub mod command;
 pub mod data;
 #[cfg(target_os = "linux")]
 pub mod doctor;
+pub mod document;
 pub mod explain;
 #[cfg(target_os = "linux")]
 pub mod hooks;

@@ -108,7 +108,7 @@ fn tell(text: &mut String, incident: &Incident, catalog: &Catalog, clock: &Clock
         line(text, &format!("- **{}:** {}", fact.label, lines.join("; ")));
     }
     text.push('\n');
-    evidence(text, incident, clock);
+    evidence(text, incident);
     if let Some(entry) = entry(catalog, incident) {
         line(text, &format!("### What it means: {}\n\n{}\n", entry.title, entry.summary));
         line(text, &format!("### What to do\n\n{}\n", entry.investigate.trim()));
@@ -128,11 +128,12 @@ fn drawing(text: &mut String, incident: &Incident) {
     }
 }
 
-fn evidence(text: &mut String, incident: &Incident, clock: &Clock) {
+fn evidence(text: &mut String, incident: &Incident) {
     if incident.evidence.is_empty() {
         return;
     }
     line(text, "### Evidence\n");
+    let clock = crate::html::incident::evidence_clock(incident, MOST_STEPS);
     let steps = &incident.evidence[..incident.evidence.len().min(MOST_STEPS)];
     let rows = steps.iter().map(|step| {
         let revoked = step.revoked.as_ref().map(|why| format!("; taken back: {why}"));

@@ -99,13 +99,16 @@ impl Document {
             short.push(format!("Somebody came back and used what the sweep had found: {names}."));
         }
         let proven = self.incidents.iter().filter(|incident| is_proven(incident)).count();
-        if !self.incidents.is_empty() {
-            let all = self.incidents.len();
-            short.push(format!(
-                "Of {}, {proven} came from an address that is proven to be the sender\u{2019}s own.",
-                human::counted(all as u64, "incident")
-            ));
-        }
+        short.extend(match (proven, self.incidents.len()) {
+            (_, 0) => None,
+            (0, _) => Some("No sender is proven to own the address that it used.".to_owned()),
+            (1, 1) => Some("The address is proven to be the sender\u{2019}s own.".to_owned()),
+            (proven, all) => Some(format!(
+                "Of {} incidents, {} came from an address that is proven to be the sender\u{2019}s own.",
+                human::count(all as u64),
+                human::count(proven as u64)
+            )),
+        });
         short
     }
 

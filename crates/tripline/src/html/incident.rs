@@ -39,8 +39,9 @@ pub fn facts_list(incident: &Incident, clock: &Clock) -> Markup {
 }
 
 /// The evidence, step by step: at most `most` steps, and how many more are kept.
-pub fn evidence(incident: &Incident, clock: &Clock, most: usize) -> Markup {
+pub fn evidence(incident: &Incident, most: usize) -> Markup {
     let steps = &incident.evidence;
+    let clock = &evidence_clock(incident, most);
     let decisive = steps.iter().position(|step| step.score >= incident.threshold);
     html! {
         div.scroll tabindex="0" role="region" aria-label={ "Evidence of " (incident.id) } {
@@ -72,8 +73,8 @@ fn row(step: &EvidenceStep, clock: &Clock, is_decisive: bool) -> Markup {
     html! {
         tr.decisive[is_decisive].revoked[step.revoked.is_some()] {
             td.time { (clock.show(step.time)) }
-            td { (step.service) }
-            td { (step.technique) ", " (step.outcome) }
+            td.short-cell { (step.service) }
+            td.short-cell { (step.technique) ", " (step.outcome) }
             td {
                 (step.standing) ": " (step.reason)
                 @if let Some(tool) = &step.tool { "; mark of " (tool.name) }
@@ -84,6 +85,13 @@ fn row(step: &EvidenceStep, clock: &Clock, is_decisive: bool) -> Markup {
             td.number { (human::score(step.score)) }
         }
     }
+}
+
+/// Fine enough to tell its steps apart.
+pub fn evidence_clock(incident: &Incident, most: usize) -> Clock {
+    let times = || incident.evidence.iter().take(most).map(|step| step.time);
+    let first = times().min().unwrap_or(incident.first);
+    Clock::new(first, times().max().unwrap_or(first))
 }
 
 /// What of the evidence is not shown.
@@ -106,7 +114,7 @@ pub fn article(incident: &Incident, entry: Option<&Entry>, clock: &Clock, steps:
             (facts_list(incident, clock))
             @if !incident.evidence.is_empty() {
                 h4 { "Evidence" }
-                (evidence(incident, clock, steps))
+                (evidence(incident, steps))
             }
             @if let Some(entry) = entry { (meaning(entry)) }
         }

@@ -41,7 +41,9 @@ const BELOW: f64 = 42.0;
 /// Of a value that has a row for itself, and of the whole if they have not.
 const ROW: f64 = 17.0;
 const LEAST_HEIGHT: f64 = 90.0;
-const MOST_HEIGHT: f64 = 290.0;
+const MOST_HEIGHT: f64 = 344.0;
+/// Marks of rows that are lower than this are drawn smaller.
+const DENSE: f64 = 9.0;
 
 /// The plot's place in the picture.
 struct Frame {
@@ -98,9 +100,7 @@ pub(super) fn svg(
                 style { (PreEscaped(css)) }
             }
             (legend(plot))
-            text.name x=(round(frame.left)) y=(round(ABOVE - 8.0)) text-anchor="end" {
-                (plot.up_name)
-            }
+            text.name x="3" y=(round(ABOVE - 9.0)) { (plot.up_name) }
             (rows(plot, &frame))
             (columns(plot, &frame))
             @if let Some(at) = plot.verdict {
@@ -164,7 +164,7 @@ fn anchor(tick: &Tick, frame: &Frame) -> &'static str {
 
 /// One path for each kind: thousands of marks stay a small file.
 fn marks(plot: &Plot, frame: &Frame) -> Markup {
-    let is_dense = plot.up.len() as f64 * ROW > frame.height || plot.marks.len() > 200;
+    let is_dense = frame.height / plot.up.len() as f64 <= DENSE || plot.marks.len() > 400;
     let path = |wanted: Kind, form: &str| {
         let mut places: Vec<(String, String)> = plot
             .marks
@@ -214,8 +214,8 @@ fn legend(plot: &Plot) -> Markup {
                 },
                 _ => path.verdict d=(format!("M{x} 3V21")) {},
             }
-            text.label x=(x + 12.0) y="16" { (name) }
-            ({ x += 36.0 + name.len() as f64 * LETTER; "" })
+            text.label x=(x + 14.0) y="16" { (name) }
+            ({ x += 42.0 + name.len() as f64 * LETTER; "" })
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The command line: what can be typed, and its help.
 
+#[cfg(target_os = "linux")]
+pub mod replay;
 pub mod report;
 
 use std::path::PathBuf;
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use tripline_packet::Prefix;
 
+#[cfg(target_os = "linux")]
+pub use replay::ReplayArgs;
 pub use report::ReportArgs;
 
 use crate::settings::{self, Layers, Span};
@@ -84,6 +88,10 @@ pub enum Command {
     /// Write a report to hand on, or a complaint to a provider
     #[command(long_about = report::ABOUT, after_long_help = report::MORE)]
     Report(ReportArgs),
+    /// Show what other settings would change
+    #[cfg(target_os = "linux")]
+    #[command(long_about = replay::ABOUT, after_long_help = replay::MORE)]
+    Replay(ReplayArgs),
     /// Print all settings with their defaults, or check a settings file
     #[command(long_about = SETTINGS_ABOUT, after_long_help = SETTINGS_MORE)]
     Settings(SettingsArgs),

@@ -32,6 +32,8 @@ mod progress;
 mod prose;
 #[cfg(target_os = "linux")]
 pub mod record;
+#[cfg(target_os = "linux")]
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod settings;

@@ -4,6 +4,8 @@
 mod control;
 mod explain;
 mod read;
+#[cfg(target_os = "linux")]
+mod replay;
 mod report;
 #[cfg(target_os = "linux")]
 mod watch;
@@ -90,6 +92,8 @@ fn run(cli: Cli) -> Result<Exit> {
         Command::HooksRunner => watch::hooks_runner(),
         Command::Explain(args) => explain::explain(&args),
         Command::Report(args) => report::report(&args),
+        #[cfg(target_os = "linux")]
+        Command::Replay(args) => replay::replay(&args),
         Command::Settings(args) => print_or_check_settings(&args),
         Command::Schema => print(SCHEMA),
     }

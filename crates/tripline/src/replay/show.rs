@@ -117,7 +117,7 @@ fn incident(page: &mut Page, sign: Line, incident: &Incident) {
 }
 
 fn curtailment(page: &mut Page, sign: Line, step: &Curtailment) {
-    let line = sign.strong(step.source.short());
+    let line = page.line().strong(step.source.short());
     let at = human::date_time(step.time, 3);
     let line = match (step.step, length(step)) {
         (CurtailmentStep::Refused, _) | (_, None) => {
@@ -133,7 +133,7 @@ fn curtailment(page: &mut Page, sign: Line, step: &Curtailment) {
         Some(incident) => line.faint(format!("  {incident}")),
         None => line,
     };
-    page.fill(page.line(), &line, 4);
+    page.fill(sign, &line, 4);
 }
 
 fn mode(mode: Mode) -> &'static str {

@@ -1,7 +1,7 @@
 //! The evidence as lines, one for each attempt.
 
-use tripline_core::Outcome;
 use tripline_core::event::EvidenceStep;
+use tripline_core::{Outcome, Protocol};
 
 use super::{Complaint, ascii, stamp};
 
@@ -9,7 +9,12 @@ use super::{Complaint, ascii, stamp};
 /// return to what was found.
 pub fn lines(complaint: &Complaint<'_>) -> Vec<String> {
     let incident = complaint.incident;
-    let steps = incident.evidence.iter().filter(|step| step.revoked.is_none());
+    // What it asked on the local link is nothing that a provider has records of.
+    let is_link = |protocol| matches!(protocol, Protocol::Arp | Protocol::Nd);
+    let steps = incident
+        .evidence
+        .iter()
+        .filter(|step| step.revoked.is_none() && !is_link(step.service.protocol));
     let attempts = steps.map(|step| (step.time, attempt(complaint, step)));
     let used = incident.found.iter().filter_map(|found| {
         let (time, service) = (found.follow_up?, found.service);
@@ -37,8 +42,8 @@ fn attempt(complaint: &Complaint<'_>, step: &EvidenceStep) -> String {
     let sport = step.source_port.map(|port| format!(" sport={port}"));
     let number = match service.protocol {
         protocol if protocol.has_ports() => format!(" dport={}", service.port),
-        tripline_core::Protocol::Icmp => format!(" type={}", service.port),
-        tripline_core::Protocol::Ip => format!(" number={}", service.port),
+        Protocol::Icmp => format!(" type={}", service.port),
+        Protocol::Ip => format!(" number={}", service.port),
         _ => String::new(),
     };
     let outcome = match step.outcome {

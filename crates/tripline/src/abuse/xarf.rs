@@ -16,14 +16,9 @@ const VERSION: &str = "4.2.0";
 /// Writes the report; `None` if it is of a protocol that the format does not know.
 pub fn write(complaint: &Complaint<'_>) -> Option<String> {
     let incident = complaint.incident;
-    let first = incident.evidence.first()?;
-    let protocol = match first.service.protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-        Protocol::Sctp => "sctp",
-        Protocol::Icmp => "icmp",
-        _ => return None,
-    };
+    let protocol = main_protocol(complaint)?;
+    let mut steps = incident.evidence.iter();
+    let first = steps.find(|step| step.service.protocol == protocol)?;
     let contact = json!({
         "org": complaint.reporter.name,
         "contact": complaint.reporter.mail,
@@ -43,7 +38,7 @@ pub fn write(complaint: &Complaint<'_>) -> Option<String> {
     put("category", "connection".into());
     put("type", "port_scan".into());
     put("evidence_source", "ids_detection".into());
-    put("protocol", protocol.into());
+    put("protocol", protocol.name().into());
     put("first_seen", stamp(incident.first).into());
     put("last_seen", stamp(incident.last).into());
     if !complaint.mask && incident.hosts == 1 {
@@ -58,6 +53,15 @@ pub fn write(complaint: &Complaint<'_>) -> Option<String> {
     let mut text = serde_json::to_string_pretty(&report).ok()?;
     text.push('\n');
     Some(text)
+}
+
+/// The protocol of most steps, of those that the format knows.
+fn main_protocol(complaint: &Complaint<'_>) -> Option<Protocol> {
+    let known = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp, Protocol::Icmp];
+    let steps = &complaint.incident.evidence;
+    let count = |of: &Protocol| steps.iter().filter(|step| step.service.protocol == *of).count();
+    let main = known.into_iter().rev().max_by_key(count)?;
+    (count(&main) > 0).then_some(main)
 }
 
 fn evidence(complaint: &Complaint<'_>) -> Value {

@@ -8,7 +8,7 @@ mod html;
 mod json;
 mod markdown;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tripline_core::catalog::{Catalog, Entry};
 use tripline_core::event::{Curtailment, Incident, Notice, ServiceEvent, Summary, Verdict};
@@ -88,12 +88,13 @@ impl Document {
     /// What it comes to, in a few sentences.
     pub fn in_short(&self) -> Vec<String> {
         let mut short = vec![self.count_sentence()];
-        let used: Vec<String> = self
+        let used: BTreeSet<_> = self
             .incidents
             .iter()
             .flat_map(|incident| incident.found.iter().filter(|found| found.follow_up.is_some()))
-            .map(|found| found.service.to_string())
+            .map(|found| found.service)
             .collect();
+        let used: Vec<String> = used.iter().map(ToString::to_string).collect();
         if !used.is_empty() {
             let names = few(&used);
             short.push(format!("Somebody came back and used what the sweep had found: {names}."));

@@ -150,7 +150,8 @@ fn over_time(incident: &Incident, marks: &[Mark]) -> Option<Picture> {
         up: ranks,
         across: Across::Times(times),
     };
-    Some(picture(incident, marks, "time", plot))
+    let what = format!("{name}s over time");
+    Some(picture(incident, marks, "time", &what, plot))
 }
 
 fn over_ports(incident: &Incident, marks: &[Mark]) -> Option<Picture> {
@@ -171,10 +172,11 @@ fn over_ports(incident: &Incident, marks: &[Mark]) -> Option<Picture> {
         up: hosts,
         across: Across::Points(ports),
     };
-    Some(picture(incident, marks, "ports", plot))
+    let what = format!("hosts by {}", port_name(marks));
+    Some(picture(incident, marks, "ports", &what, plot))
 }
 
-fn picture(incident: &Incident, marks: &[Mark], name: &str, plot: Plot) -> Picture {
+fn picture(incident: &Incident, marks: &[Mark], name: &str, what: &str, plot: Plot) -> Picture {
     let drawn = marks.iter().filter(|mark| mark.kind != Kind::Used).count() as u64;
     let sample = match incident.services {
         services if services > drawn => {
@@ -182,9 +184,7 @@ fn picture(incident: &Incident, marks: &[Mark], name: &str, plot: Plot) -> Pictu
         }
         _ => String::new(),
     };
-    let by = plot.across_name.split(" after ").next().unwrap_or_default();
-    let by = by.split(',').next().unwrap_or_default();
-    let caption = format!("What was tried: {} by {by}{sample}", plot.up_name);
+    let caption = format!("What was tried: {what}{sample}");
     let id: String = incident.id.chars().filter(char::is_ascii_alphanumeric).collect();
     Picture { caption, description: description(incident), id: format!("{name}-{id}"), plot }
 }

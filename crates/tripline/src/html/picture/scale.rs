@@ -15,6 +15,8 @@ pub(super) struct Tick {
 /// would otherwise crowd at one end of an empty picture.
 pub(super) struct Ranks {
     values: Vec<Point>,
+    /// A number alone would not tell which port it is.
+    is_mixed: bool,
 }
 
 impl Ranks {
@@ -22,7 +24,19 @@ impl Ranks {
         let mut values: Vec<Point> = points.collect();
         values.sort_unstable();
         values.dedup();
-        Self { values }
+        let protocol = |value: &Point| match value {
+            Point::Port(protocol, _) => Some(*protocol),
+            Point::Host(_) => None,
+        };
+        let is_mixed = values.windows(2).any(|pair| protocol(&pair[0]) != protocol(&pair[1]));
+        Self { values, is_mixed }
+    }
+
+    fn label(&self, value: Point) -> String {
+        match value {
+            Point::Port(protocol, port) if self.is_mixed => format!("{port}/{protocol}"),
+            value => value.label(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -46,14 +60,14 @@ impl Ranks {
         let ranks = (0..shown).map(rank);
         let tick = |rank: usize| {
             let value = self.values[rank];
-            Tick { at: self.place(value), label: value.label() }
+            Tick { at: self.place(value), label: self.label(value) }
         };
         ranks.map(tick).collect()
     }
 
     /// Letters of the longest label.
     pub(super) fn widest(&self) -> usize {
-        self.values.iter().map(|value| value.label().chars().count()).max().unwrap_or(0)
+        self.values.iter().map(|value| self.label(*value).chars().count()).max().unwrap_or(0)
     }
 }
 

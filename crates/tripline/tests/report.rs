@@ -178,7 +178,7 @@ fn hostile(text: &str) -> Incident {
     for said in &mut incident.said {
         said.text = own();
     }
-    for mark in incident.tool.iter_mut() {
+    if let Some(mark) = &mut incident.tool {
         (mark.name, mark.mark) = (own(), own());
     }
     for step in &mut incident.evidence {
@@ -196,8 +196,8 @@ fn hostile_document(text: &str) -> Document {
     let mut events = fixture::events();
     for event in &mut events {
         match event {
-            Event::Notice(notice) => notice.message = text.to_owned(),
-            Event::Service(service) => service.reason = text.to_owned(),
+            Event::Notice(notice) => text.clone_into(&mut notice.message),
+            Event::Service(service) => text.clone_into(&mut service.reason),
             Event::Curtailment(step) => {
                 (step.reason, step.by, step.from) =
                     (text.to_owned(), text.to_owned(), text.to_owned());

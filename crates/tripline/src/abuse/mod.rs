@@ -8,7 +8,7 @@ mod arf;
 mod lines;
 mod xarf;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use tripline_core::Direction;
@@ -81,9 +81,10 @@ impl FromStr for Mail {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match is_mail(text) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(format!("`{text}` is no mail address; write abuse@example.net")),
+        if is_mail(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("`{text}` is no mail address; write abuse@example.net"))
         }
     }
 }
@@ -190,7 +191,7 @@ impl<'a> Complaint<'a> {
             stamp(incident.last)
         );
         if let Some(tool) = &incident.tool {
-            text.push_str(&format!(" Its packets have the marks of {}.", ascii(&tool.name)));
+            let _ = write!(text, " Its packets have the marks of {}.", ascii(&tool.name));
         }
         if incident.verdict == Verdict::FollowUp {
             text.push_str(" It came back and used what it had found, in a session with data.");

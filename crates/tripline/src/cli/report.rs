@@ -96,7 +96,7 @@ pub struct ReportArgs {
 pub enum Format {
     /// One page with its pictures, that needs nothing else
     Html,
-    /// CommonMark with tables
+    /// Text with tables, as `CommonMark` has it
     Markdown,
     /// One object, of the parts of the event contract
     Json,

@@ -25,12 +25,8 @@ impl Document {
                     self.apart.push(*incident);
                 }
             }
-            Event::Curtailment(step)
-                if step.incident.as_deref().is_none_or(|id| self.is_about(id)) =>
-            {
-                if self.scope.only.is_none() || step.incident.is_some() {
-                    self.curtailments.push(step);
-                }
+            Event::Curtailment(step) if self.is_of(step.incident.as_deref()) => {
+                self.curtailments.push(step);
             }
             Event::Notice(notice) if self.scope.only.is_none() => self.notices.push(notice),
             Event::Service(service) if self.scope.only.is_none() => self.services.push(service),
@@ -42,6 +38,11 @@ impl Document {
 
     fn is_about(&self, id: &str) -> bool {
         self.scope.only.as_deref().is_none_or(|only| only.eq_ignore_ascii_case(id))
+    }
+
+    /// Is a step about what the document is about? What a person decided is about no incident.
+    fn is_of(&self, incident: Option<&str>) -> bool {
+        incident.map_or(self.scope.only.is_none(), |id| self.is_about(id))
     }
 
     /// Puts all of it in order.

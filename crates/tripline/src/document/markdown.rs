@@ -1,4 +1,4 @@
-//! The document as Markdown (CommonMark with tables).
+//! The document as Markdown (`CommonMark` with tables).
 //!
 //! Whatever comes from outside is text: [`plain`] takes every meaning from it that Markdown, or HTML
 //! inside it, could give it.

@@ -182,8 +182,8 @@ fn curtailments(before: &[Curtailment], after: &[Curtailment]) -> Changes<Curtai
         }
     }
     let mut gained: Vec<Curtailment> = rest.into_values().cloned().collect();
-    gained.sort_by(|a, b| (a.time, a.source).cmp(&(b.time, b.source)));
-    lost.sort_by(|a, b| (a.time, a.source).cmp(&(b.time, b.source)));
+    gained.sort_by_key(|step| (step.time, step.source));
+    lost.sort_by_key(|step| (step.time, step.source));
     Changes::sort(pairs, gained, lost, curtailment_fields)
 }
 

@@ -133,7 +133,7 @@ fn curtailment(page: &mut Page, sign: Line, step: &Curtailment) {
         Some(incident) => line.faint(format!("  {incident}")),
         None => line,
     };
-    page.fill(sign, &line, 4);
+    page.fill(sign, &line, 2);
 }
 
 fn mode(mode: Mode) -> &'static str {

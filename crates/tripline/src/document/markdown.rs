@@ -247,7 +247,7 @@ mod tests {
             ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
             ("a | b\n# c", "a \\| b\\\\n\\# c"),
             ("![x](https://example.org)", "\\!\\[x\\](https&#58;//example.org)"),
-            ("`a` *b* __c__", "\\`a\\` \\*b\\* \\_\\_c__"),
+            ("`a` *b* __c__", "\\`a\\` \\*b\\* \\_\\_c_\\_"),
             ("TCP_Port_Scan", "TCP_Port_Scan"),
             (
                 "&lt; www.example.org a@example.org",

@@ -92,7 +92,7 @@ impl Times {
         let span = after(last);
         let most = after(times[times.len() * 3 / 4]);
         let is_crowded = span > 0.0 && most < span * CROWDED;
-        let knee = is_crowded.then(|| (most / 10.0).max(span * 1e-6));
+        let knee = is_crowded.then(|| (most / 10.0).max(span * 1e-8));
         Some(Self { first, span, knee })
     }
 
@@ -170,12 +170,12 @@ const ROUND: [f64; 17] = [
 
 /// The first round step that is no less than `least` seconds.
 fn round_step(least: f64) -> f64 {
-    const FROM_MINUTES: [f64; 15] = [
-        60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 7_200.0, 10_800.0, 21_600.0,
-        43_200.0, 86_400.0, 172_800.0, 432_000.0, 864_000.0,
+    const OF_CLOCKS: [f64; 17] = [
+        15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 7_200.0, 10_800.0,
+        21_600.0, 43_200.0, 86_400.0, 172_800.0, 432_000.0, 864_000.0,
     ];
-    if least > 30.0 {
-        let found = FROM_MINUTES.into_iter().find(|step| *step >= least);
+    if least > 10.0 {
+        let found = OF_CLOCKS.into_iter().find(|step| *step >= least);
         return found.unwrap_or_else(|| (least / 864_000.0).ceil() * 864_000.0);
     }
     let decade = 10f64.powf(least.log10().floor());
@@ -207,7 +207,10 @@ mod tests {
             labels(&[0, 100, 200, 300, 400]),
             ["0", "+100 µs", "+200 µs", "+300 µs", "+400 µs"]
         );
-        assert_eq!(labels(&[0, 60_000_000, 120_000_000]), ["0", "+60 s", "+2 min"]);
+        assert_eq!(
+            labels(&[0, 60_000_000, 120_000_000]),
+            ["0", "+30 s", "+60 s", "+90 s", "+2 min"]
+        );
         assert_eq!(labels(&[5, 5, 5]), ["0"]);
     }
 

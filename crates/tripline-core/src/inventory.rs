@@ -1,5 +1,7 @@
 //! The inventory: which services exist, how we know, and who uses them.
 
+mod known;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
@@ -158,7 +160,7 @@ const OUTAGE_CLIENTS: usize = 2;
 
 impl Inventory {
     pub(crate) fn new(key: Key, settings: &Settings) -> Self {
-        Self {
+        let mut inventory = Self {
             key,
             declared: settings.services.clone(),
             listening: None,
@@ -172,7 +174,9 @@ impl Inventory {
             alive: Map::with_hasher(key.map_state()),
             capacity: settings.limits.services,
             began: None,
-        }
+        };
+        inventory.take_up(&settings.replay);
+        inventory
     }
 
     /// Goes on with other settings; what was learned stays.
@@ -185,8 +189,12 @@ impl Inventory {
 
     /// Is it an address of a network that the machine itself is in?
     pub(crate) fn is_near(&self, host: Addr) -> bool {
-        let listening = self.listening.as_ref();
-        listening.is_some_and(|known| known.near.iter().any(|network| network.contains(host)))
+        self.near().iter().any(|network| network.contains(host))
+    }
+
+    /// The networks that the machine itself is in.
+    pub(crate) fn near(&self) -> &[Prefix] {
+        self.listening.as_ref().map_or(&[], |listening| &listening.near)
     }
 
     /// Who listens from now on. A program that is being restarted is not gone: its services stay
@@ -217,16 +225,19 @@ impl Inventory {
     /// A host gave a sign of life.
     pub(crate) fn alive(&mut self, host: Addr, now: Timestamp) {
         let is_full = self.alive.len() >= self.capacity;
-        if let Entry::Vacant(vacant) = self.alive.entry(host)
-            && !is_full
-        {
-            vacant.insert(now);
+        match self.alive.entry(host) {
+            // Of a recording it may be known that the host lives from some later time on.
+            Entry::Occupied(mut since) if *since.get() > now => *since.get_mut() = now,
+            Entry::Vacant(vacant) if !is_full => {
+                vacant.insert(now);
+            }
+            _ => {}
         }
     }
 
-    /// Whether a host of ours was seen to live.
-    pub(crate) fn is_alive(&self, host: Addr) -> bool {
-        self.alive.contains_key(&host)
+    /// Since when a host of ours was seen to live.
+    pub(crate) fn alive_since(&self, host: Addr, now: Timestamp) -> Option<Timestamp> {
+        self.alive.get(&host).copied().filter(|since| *since <= now)
     }
 
     /// A service answered `client`. Returns the sources that it counted against while it was
@@ -244,7 +255,8 @@ impl Inventory {
             known: Vec::new(),
             failing: Vec::new(),
         });
-        offer.last = now;
+        offer.first = offer.first.min(now);
+        offer.last = offer.last.max(now);
         offer.failing.clear();
         offer.clients.insert_hash(hash);
         self.closed.remove(&service).map(|closed| closed.accused).unwrap_or_default()
@@ -349,7 +361,7 @@ impl Inventory {
     }
 
     fn offered(&self, service: &Service, now: Timestamp) -> Option<(Standing, Fact)> {
-        let offer = self.offers.get(service);
+        let offer = self.offers.get(service).filter(|offer| offer.first <= now);
         if let Some(offer) = offer.filter(|offer| offer.failing.len() >= OUTAGE_CLIENTS) {
             return Some((Standing::Down, Fact::Outage { failing: offer.failing.len() }));
         }
@@ -360,6 +372,7 @@ impl Inventory {
             return Some((Standing::Offered, Fact::Listens));
         }
         let Offer { first, last, .. } = *offer?;
+        let last = last.min(now);
         Some(if now.since(last) > self.stale_after {
             (Standing::Stale, Fact::AnsweredLongAgo { last })
         } else {
@@ -375,7 +388,7 @@ impl Inventory {
         now: Timestamp,
     ) -> (Standing, Fact) {
         let is_home = home.is_empty() || home.contains(service.host);
-        let alive = self.alive.get(&service.host).copied();
+        let alive = self.alive_since(service.host, now);
         match outcome {
             Outcome::Unreachable { kind, code } => {
                 match unreachable(service.host.is_v4(), kind, code) {

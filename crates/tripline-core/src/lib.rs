@@ -32,6 +32,6 @@ pub mod tools;
 mod tracker;
 mod trail;
 
-pub use engine::{Config, Emit, Engine, Fill, Status, Suspect};
+pub use engine::{Config, Emit, Engine, Facts, Fill, Open, Status, Suspect};
 pub use inventory::Listening;
 pub use service::{Direction, Outcome, Protocol, Service, Standing, Technique};

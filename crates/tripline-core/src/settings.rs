@@ -1,6 +1,6 @@
 //! Settings of the detector, as values. Reading them from a file is the driver's work.
 
-use tripline_packet::{Duration, Prefix, Timestamp};
+use tripline_packet::{Addr, Duration, Prefix, Timestamp};
 
 use crate::catalog::PortRange;
 use crate::service::Protocol;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub stale_after: Duration,
     /// Table sizes.
     pub limits: Limits,
+    /// What a recording cannot show; nothing for other input.
+    pub replay: Replay,
 }
 
 /// A declared service or reserved port of the hosts in a network.
@@ -42,6 +44,53 @@ pub struct Declared {
     pub protocol: Protocol,
     /// Ports.
     pub ports: Vec<PortRange>,
+}
+
+/// What a recording cannot show with its frames, because it holds those of some parties only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// What the sensor knew of hosts from frames that are not in the recording.
+    pub known: Vec<Known>,
+    /// Networks that the sensor's own machine was in.
+    pub near: Vec<Prefix>,
+    /// The sensor watched at least until then, though the last frame may be older: what had no
+    /// answer then was silent.
+    pub until: Option<Timestamp>,
+}
+
+/// What a sensor knew of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The host.
+    pub host: Addr,
+    /// Since when it was seen to live; `None`: it was not.
+    pub alive: Option<Timestamp>,
+    /// Of an address of the sensor's own machine: what is listened on; `None`: another machine.
+    pub listens: Option<Vec<(Protocol, u16)>>,
+    /// What it was seen to offer.
+    pub services: Vec<KnownService>,
+}
+
+impl Known {
+    /// A host of which nothing is known yet.
+    pub const fn of(host: Addr) -> Self {
+        Self { host, alive: None, listens: None, services: Vec::new() }
+    }
+}
+
+/// A service that was seen to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownService {
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Port.
+    pub port: u16,
+    /// First answer.
+    pub first: Timestamp,
+    /// Last answer.
+    pub last: Timestamp,
+    /// Distinct sources that used it.
+    pub clients: u64,
 }
 
 /// An authorised scanner and its scope.
@@ -103,6 +152,7 @@ impl Default for Settings {
             quiet: Duration::from_secs(3_600),
             stale_after: Duration::from_secs(30 * 86_400),
             limits: Limits::default(),
+            replay: Replay::default(),
         }
     }
 }

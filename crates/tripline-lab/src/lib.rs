@@ -5,6 +5,7 @@
 //! which he is. If that is not allowed either, the test fails and says so.
 #![cfg(target_os = "linux")]
 
+mod clock;
 mod namespace;
 mod process;
 
@@ -13,6 +14,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+pub use clock::SetClock;
 pub use namespace::{Machine, Network};
 pub use process::{Job, Output};
 

@@ -42,6 +42,9 @@ impl Network {
             "{at_wire} link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
         ))?;
         ip(&format!("{at_wire} link set br0 up"))?;
+        // A wire is no firewall, though a machine with containers makes one of each bridge.
+        let wire = Machine { namespace: network.wire.clone() };
+        wire.run("for set in /proc/sys/net/bridge/*; do [ ! -w $set ] || echo 0 > $set; done")?;
         for (at, (name, addresses)) in machines.iter().enumerate() {
             let machine = Machine { namespace: format!("{name}{number}") };
             let Machine { namespace } = &machine;
@@ -65,6 +68,14 @@ impl Network {
             }
         }
         Ok(network)
+    }
+
+    /// Makes the wire carry every frame to every machine, as a mirror port does, whoever it is for.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn mirror(&self) -> Result<()> {
+        ip(&format!("-n {} link set br0 type bridge ageing_time 0", self.wire))
     }
 
     /// The machine of that name.

@@ -44,7 +44,9 @@ impl Decoder {
 
     /// As [`Self::decode`], into a packet that is used again for each frame: that saves the copies
     /// on the way up, which would cost as much as reading the headers. `false` stands for
-    /// `Ok(None)`; then, and after an error, what `packet` holds is of no use.
+    /// `Ok(None)`; then, and after an error, what `packet` holds is of no use, but for the addresses:
+    /// of a piece of a datagram they are those of the piece, and where no network header was read they
+    /// are left as they were.
     ///
     /// # Errors
     ///

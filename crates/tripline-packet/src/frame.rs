@@ -52,6 +52,20 @@ impl LinkType {
             other => Self::Other(other),
         }
     }
+
+    /// Its number in the pcap `LINKTYPE_` registry; where several mean the same, the common one.
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Null => 0,
+            Self::Ethernet => 1,
+            Self::Ppp => 9,
+            Self::PppEther => 51,
+            Self::RawIp => 101,
+            Self::LinuxSll => 113,
+            Self::LinuxSll2 => 276,
+            Self::Other(number) => number,
+        }
+    }
 }
 
 impl fmt::Display for LinkType {

@@ -110,6 +110,8 @@ impl Kernel {
             Verb::Alive { alive } => self.sets.set_alive(alive)?,
             Verb::Read => return self.read(),
             Verb::Xdp { interfaces, capacity } => {
+                // An interface has room for one.
+                self.xdp = None;
                 self.xdp = Some(Xdp::attach(&interfaces, capacity)?);
             }
         }

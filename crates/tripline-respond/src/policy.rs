@@ -113,7 +113,7 @@ impl Policy {
         let Some(source) = self.party(&incident.sources) else {
             return Decision::Refuse(Refusal::SeveralSources);
         };
-        let target = Target { source: self.network(source, scope), scope };
+        let target = Target { source: self.network(source), scope };
         if let Some(why) = protected(target.source) {
             return Decision::Refuse(Refusal::Protected(why));
         }
@@ -151,13 +151,13 @@ impl Policy {
     /// The one who sweeps; several addresses are one only if they are of one /64 that is not ours.
     fn party(&self, sources: &[Addr]) -> Option<Addr> {
         let (first, others) = sources.split_first()?;
-        let site = self.network(*first, Scope::Everything);
+        let site = self.network(*first);
         others.iter().all(|other| site.contains(*other)).then_some(*first)
     }
 
-    fn network(&self, source: Addr, scope: Scope) -> Prefix {
+    fn network(&self, source: Addr) -> Prefix {
         let is_near = self.links.iter().any(|link| link.contains(source));
-        let is_alone = source.is_v4() || is_near || scope != Scope::Everything;
+        let is_alone = source.is_v4() || is_near;
         Prefix::new(source, if is_alone { 128 } else { SITE })
     }
 }

@@ -16,6 +16,7 @@ fn main() -> anyhow::Result<()> {
     let trials = vec![
         Trial::test("what_is_put_in_is_found_again", what_is_put_in_is_found_again),
         Trial::test("packets_are_dropped_and_counted", packets_are_dropped_and_counted),
+        Trial::test("a_site_is_one_source", a_site_is_one_source),
         Trial::test("a_shield_drops_syns_and_nothing_else", a_shield_drops_syns_and_nothing_else),
         Trial::test("challenges_are_for_whom_nobody_listens", challenges),
         Trial::test("a_table_that_is_gone_is_noticed", a_table_that_is_gone_is_noticed),
@@ -58,8 +59,10 @@ fn all_kinds() -> Vec<Target> {
         target("255.255.255.0/24", Scope::Everything),
         target("198.51.100.8", web),
         target("2001:db8:66::8", dns),
+        target("2001:db8:66:2::/64", web),
         target("198.51.100.9", Scope::Unoffered),
         target("2001:db8:66::9", Scope::Unoffered),
+        target("2001:db8:66:3::/64", Scope::Unoffered),
     ]
 }
 
@@ -125,6 +128,40 @@ fn packets_are_dropped_and_counted() -> Result<(), Failed> {
     change(Change::Add(v4, Duration::from_millis(300)))?;
     std::thread::sleep(std::time::Duration::from_millis(600));
     client.run("ping -c 1 -W 1 192.0.2.10")?;
+    Ok(())
+}
+
+/// Whoever has a /64 has as many addresses as he likes.
+fn a_site_is_one_source() -> Result<(), Failed> {
+    use std::io::ErrorKind::{ConnectionRefused, TimedOut};
+
+    let network = network();
+    install(&network);
+    let (server, client) = (network.machine("server"), network.machine("client"));
+    let connect = |number: u32, port: u16| {
+        client.run(&format!(
+            "ip -6 addr replace 2001:db8:1::{number:x}/64 dev eth0 nodad preferred_lft forever && \
+             ip -6 route replace 2001:db8:1::10 dev eth0 src 2001:db8:1::{number:x}"
+        ))?;
+        let to = std::net::SocketAddr::new("2001:db8:1::10".parse()?, port);
+        let time = std::time::Duration::from_millis(200);
+        let result = client.within(|| std::net::TcpStream::connect_timeout(&to, time))?;
+        Ok::<_, Failed>(result.err().map(|error| error.kind()))
+    };
+    let change = |change| server.within(|| Sets::open().unwrap().change(change).unwrap());
+    let minute = Duration::from_secs(60);
+    let web = Scope::Service { protocol: Protocol::Tcp, port: 80 };
+    change(Change::Add(target("2001:db8:1::/64", web), minute))?;
+    for number in [0x20, 0x21] {
+        assert_eq!(connect(number, 80)?, Some(TimedOut));
+        assert_eq!(connect(number, 81)?, Some(ConnectionRefused));
+    }
+    change(Change::Add(target("2001:db8:1::/64", Scope::Unoffered), minute))?;
+    let tries: Vec<_> = (0x30..0x40).map(|number| connect(number, 81)).collect::<Result<_, _>>()?;
+    let refused = tries.iter().filter(|tried| **tried == Some(ConnectionRefused)).count();
+    let dropped = tries.iter().filter(|tried| **tried == Some(TimedOut)).count();
+    // Six at once, and perhaps one more in the seconds that this takes.
+    assert!((6..=8).contains(&refused) && refused + dropped == tries.len(), "{tries:?}");
     Ok(())
 }
 

@@ -148,6 +148,7 @@ Examples:
   tripline watch -i eth1 --home 192.0.2.0/24
                                       a span port
   tripline watch --plain              events as lines, not the live view
+  tripline watch --record             keep captures of what incidents touched
   tripline watch --json | logger -t tripline
 
 On a terminal it shows a live view: incidents, sources, services, who is curtailed, notices; `?` \
@@ -457,7 +458,8 @@ pub struct SettingsArgs {
 pub struct SettingsOptions {
     /// Settings file (default: the one that `TRIPLINE_SETTINGS` names, if any)
     ///
-    /// What the file does not mention keeps its default; `tripline settings` prints them all.
+    /// Without either, a sensor and what concerns it have those of `/etc/tripline/tripline.toml`, if
+    /// that file is there; what is read from files does not depend on the machine. What the file does not mention keeps its default; `tripline settings` prints them all.
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
 
@@ -476,6 +478,13 @@ impl SettingsOptions {
             file: self.settings.clone().or_else(settings::file_from_environment),
             home: self.home.clone(),
         }
+    }
+
+    /// The same for a sensor of this machine, and for what asks it.
+    pub fn sensor_layers(&self) -> Layers {
+        let mut layers = self.layers();
+        layers.file = layers.file.or_else(settings::file_of_system);
+        layers
     }
 }
 

@@ -31,8 +31,6 @@ pub mod output;
 mod progress;
 mod prose;
 #[cfg(target_os = "linux")]
-pub mod record;
-#[cfg(target_os = "linux")]
 pub mod replay;
 pub mod report;
 pub mod run;

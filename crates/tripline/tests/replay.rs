@@ -5,27 +5,30 @@
 
 #[expect(dead_code, reason = "the captures are there already")]
 mod rig;
+#[expect(dead_code, reason = "other tests compare recordings")]
+#[path = "recording/rig.rs"]
+mod sensor;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use serde_json::Value;
+use tripline::capture;
 use tripline::output::Sink;
-use tripline::record::{FOLDER, Recorder};
-use tripline::run::{FrameSource as _, run_telling};
-use tripline::{capture, data};
+use tripline::run::run_telling;
+use tripline::watch::record::{FOLDER, Options};
+use tripline_core::Emit;
 use tripline_core::event::{Event, Incident, Verdict};
 use tripline_core::settings::Settings;
-use tripline_core::{Config, Emit, Engine, Service};
-use tripline_packet::{Decoder, Packet};
+use tripline_packet::{LinkType, Timestamp};
 use tripline_store::Store;
+
+use sensor::Sensor;
 
 fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases")
-}
-
-fn case(name: &str) -> PathBuf {
-    cases().join(name).join("input.pcap")
 }
 
 /// Shows the difference for cases, with the paths of this machine left out.
@@ -166,73 +169,56 @@ fn the_last_update_is_the_final_state() {
 }
 
 /// Records a case as a sensor does, and remembers its incidents.
-fn record(state: &Path, name: &str, settings: &Settings) -> Vec<Incident> {
-    let mut recorder = Recorder::start(&state.join(FOLDER), 1 << 20).unwrap();
-    let mut store = Store::open(state).unwrap();
-    let mut engine = Engine::new(Config {
-        settings: settings.clone(),
-        catalog: data::catalog().unwrap(),
-        likelihoods: data::likelihoods().unwrap(),
-        tools: data::tools().unwrap(),
-        key: [1, 2],
-        emit: Emit::Updates,
-    });
-    let mut source = capture::open(&[case(name)]).unwrap();
-    let mut decoder = Decoder::new();
-    let mut packet = Packet::EMPTY;
-    let mut told = BTreeMap::new();
-    while let Some(frame) = source.next_frame() {
-        let frame = frame.unwrap();
-        if !matches!(decoder.decode_into(&frame, &mut packet), Ok(true)) {
-            continue;
-        }
-        recorder.frame(&frame, &packet);
-        engine.handle(&packet);
-        while let Some(event) = engine.poll() {
-            if let Event::Incident(incident) = event {
-                let offered = engine.services().into_iter().map(|of| Service {
-                    host: of.host,
-                    protocol: of.protocol,
-                    port: of.port,
-                });
-                let offered: Vec<Service> = offered.collect();
-                recorder.incident(&incident, engine.settings(), &offered);
-                store.put_incident(&incident).unwrap();
-                told.insert(incident.id.clone(), *incident);
-            }
-        }
+fn record(state: &Path, name: &str) -> Vec<Incident> {
+    let case = sensor::cases().into_iter().find(|case| case.name == name).unwrap();
+    let options = Options::new(state.join(FOLDER), 1 << 24);
+    let mut link = LinkType::Ethernet;
+    sensor::each_frame(&case.input, |frame| link = frame.link);
+    let mut sensor = Sensor::new(&case.settings, &options, link);
+    sensor::each_frame(&case.input, |frame| sensor.frame(frame));
+    let (events, end) = sensor.finish();
+    // As if it had been written when the frames came.
+    let written = UNIX_EPOCH + end.since(Timestamp::EPOCH);
+    for file in std::fs::read_dir(state.join(FOLDER)).unwrap() {
+        let file = File::options().append(true).open(file.unwrap().path()).unwrap();
+        file.set_modified(written).unwrap();
     }
-    recorder.finish();
-    store.put_services(&engine.services()).unwrap();
+    let store = Store::open(state).unwrap();
+    let mut told = BTreeMap::new();
+    for incident in sensor::incidents(&events) {
+        store.put_incident(incident).unwrap();
+        told.insert(incident.id.clone(), incident.clone());
+    }
     told.into_values().collect()
 }
 
 #[test]
 fn recordings_of_a_sensor_are_replayed() {
     let folder = rig::Folder::new();
-    let settings = Settings { home: vec!["192.0.2.0/24".parse().unwrap()], ..Settings::default() };
-    let told = record(folder.path(), "follow-up-ssh", &settings);
+    let told = record(folder.path(), "follow-up-ssh");
     assert_eq!(told.len(), 1);
     // One whose frames are gone.
     let gone = Incident { id: "I-00000000aa".to_owned(), ..told[0].clone() };
     Store::open(folder.path()).unwrap().put_incident(&gone).unwrap();
 
-    let old =
-        folder.write("old.toml", format!("[watch]\nstate = \"{}\"\n", folder.path().display()));
+    let state = folder.path().display();
+    let old = folder.write("old.toml", format!("[watch]\nstate = \"{state}\"\n"));
     let new = folder.write("new.toml", "friends = [\"198.51.100.66\"]\n");
     let run = |since: &str| {
         let mut command = rig::tripline();
         command.arg("replay").arg("--settings").arg(&new).arg("--against").arg(&old);
-        let ran = rig::Ran::from(command.args(["--json", "--since", since]).output().unwrap());
-        assert_eq!(ran.code, Some(0), "{}", ran.err);
-        serde_json::from_str::<Value>(&ran.out).unwrap()
+        rig::Ran::from(command.args(["--json", "--since", since]).output().unwrap())
     };
-    let found = run("2026-11-23T00:00:00Z");
+    let ran = run("2026-11-23T00:00:00Z");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let found: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(found["incidents"]["lost"][0]["id"], told[0].id.as_str(), "{found}");
+    assert_eq!(found["curtailments"]["lost"][1]["from"], "everything", "{found}");
     let unknown = found["unknown"].to_string();
     assert!(unknown.contains("I-00000000aa") && !unknown.contains(&told[0].id), "{unknown}");
     assert!(unknown.contains("nothing of them was recorded"), "{unknown}");
     // Later than all that was recorded.
-    let nothing = run("2026-11-24T00:00:00Z");
-    assert_eq!(nothing["incidents"]["lost"], serde_json::json!([]), "{nothing}");
+    let ran = run("2026-11-24T00:00:00Z");
+    assert_eq!(ran.code, Some(2), "{}", ran.out);
+    assert!(ran.err.contains("no recordings of that time"), "{}", ran.err);
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
-use tripline_packet::{Addr, Prefix};
+use tripline_packet::{Addr, LinkType, Prefix};
 
 /// What the frames of an interface begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,16 @@ pub enum Medium {
     Ethernet,
     /// Nothing, or something that is as good as nothing (tun, `WireGuard`, PPP, tunnels): packets.
     Ip,
+}
+
+impl Medium {
+    /// The link type of the frames.
+    pub const fn link(self) -> LinkType {
+        match self {
+            Self::Ethernet => LinkType::Ethernet,
+            Self::Ip => LinkType::RawIp,
+        }
+    }
 }
 
 /// A network interface.

@@ -28,8 +28,8 @@ pub struct Live {
 /// What waiting brought.
 #[derive(Debug)]
 pub enum Next<'a> {
-    /// A frame.
-    Frame(Frame<'a>),
+    /// A frame, and the number of the ring that it lies in.
+    Frame(Frame<'a>, usize),
     /// Nothing within the time that was given: let timers run.
     Nothing,
 }
@@ -56,8 +56,8 @@ impl Live {
             ready = self.earliest();
         }
         // A frame that is there may be passed over (loopback), so there may be none after all.
-        let frame = ready.and_then(|at| self.rings[at].next_frame());
-        Ok(frame.map_or(Next::Nothing, Next::Frame))
+        let frame = ready.and_then(|at| Some((self.rings[at].next_frame()?, at)));
+        Ok(frame.map_or(Next::Nothing, |(frame, ring)| Next::Frame(frame, ring)))
     }
 
     fn earliest(&mut self) -> Option<usize> {

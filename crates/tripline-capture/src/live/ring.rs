@@ -230,10 +230,7 @@ impl Ring {
     fn frame(&mut self, at: usize, header: &libc::tpacket3_hdr) -> Frame<'_> {
         let (mut start, mut length) = (at + usize::from(header.tp_mac), header.tp_snaplen as usize);
         let mut wire_len = header.tp_len;
-        let link = match self.interface.medium {
-            Medium::Ethernet => LinkType::Ethernet,
-            Medium::Ip => LinkType::RawIp,
-        };
+        let link = self.interface.medium.link();
         let tagged = header.tp_status & libc::TP_STATUS_VLAN_VALID != 0;
         if tagged && link == LinkType::Ethernet && length >= ADDRESSES {
             start -= TAG;

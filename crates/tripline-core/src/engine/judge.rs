@@ -1,6 +1,6 @@
 //! Judging: what the tracker learned becomes inventory, evidence and verdicts.
 
-use tripline_packet::{Addr, Prefix};
+use tripline_packet::Addr;
 
 use super::{Engine, apart::is_stale};
 use crate::event::Verdict;
@@ -283,7 +283,9 @@ impl Engine {
             // An answer that comes too late finds its port closed, now and then.
             Circumstance::AnswerLike if worn_out && was_refused => Circumstance::Plain,
             // Who speaks to others is captured in both directions.
-            Circumstance::OneWay if was_refused || self.inventory.is_alive(service.host) => {
+            Circumstance::OneWay
+                if was_refused || self.inventory.alive_since(service.host, self.now).is_some() =>
+            {
                 Circumstance::Plain
             }
             other => other,
@@ -411,14 +413,9 @@ impl Engine {
         self.party(self.leaders.get(self.now, &source).unwrap_or(source))
     }
 
-    /// Whom the evidence counts against: the source, or outside, of IPv6, its whole /64. That is one
-    /// household or one server, which may take a new address for every packet (RFC 6177, RFC 8981).
+    /// As [`Engine::counted_as`], by its first address.
     pub(super) fn party(&self, source: Addr) -> Addr {
-        let is_of_ours = || self.home.contains(source) || self.inventory.is_near(source);
-        if source.is_v4() || is_of_ours() {
-            return source;
-        }
-        Prefix::new(source, 64).addr()
+        self.counted_as(source).addr()
     }
 
     fn is_friend(&self, source: Addr) -> bool {

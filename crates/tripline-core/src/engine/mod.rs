@@ -3,6 +3,7 @@
 mod apart;
 mod challenge;
 mod judge;
+mod open;
 mod reconfigure;
 mod report;
 mod revise;
@@ -30,6 +31,7 @@ use crate::tools::Tools;
 use crate::tracker::{Signal, Tracker};
 use crate::trail::Trails;
 
+pub use open::{Facts, Open};
 pub use status::{Fill, Status, Suspect};
 
 /// Which states of an incident or probe are reported.
@@ -255,6 +257,9 @@ impl Engine {
         }
         self.finished = true;
         self.release(None);
+        if let Some(until) = self.settings.replay.until {
+            self.handle_timeout(until);
+        }
         self.tracker.finish(self.now, self.settings.silence);
         self.judge_signals();
         self.tell_growth();

@@ -283,3 +283,15 @@ fn a_flood_of_pieces_costs_the_oldest() {
         assert_eq!(last.is_some(), is_told, "{others} others");
     }
 }
+
+/// Who records the frames of a party needs those of its datagrams whose header is not known yet.
+#[test]
+fn the_addresses_of_a_piece_are_known() {
+    let (whole, data) = (Reader::default().frame(RAW, &piece(&syn(), 0, 40)), piece(&syn(), 0, 8));
+    let whole = whole.unwrap().unwrap();
+    let mut packet = Packet::EMPTY;
+    let time = Timestamp::EPOCH;
+    let frame = Frame { time, link: RAW, wire_len: data.len() as u32, data: &data };
+    assert_eq!(Decoder::new().decode_into(&frame, &mut packet), Ok(false));
+    assert_eq!((packet.src, packet.dst), (whole.src, whole.dst));
+}

@@ -27,14 +27,23 @@ struct Set {
 /// How the key of a set reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// An address; `site` if it stands for the /64 around it.
-    Host { v4: bool, site: bool },
-    /// An address, a protocol and a port, each filled up to four bytes.
-    Service { v4: bool },
-    /// An address that is only slowed down.
-    Slow { v4: bool },
+    /// A source.
+    Host(Who),
+    /// A source, a protocol and a port, each filled up to four bytes.
+    Service(Who),
+    /// A source that is only slowed down.
+    Slow(Who),
     /// Two elements, the first address of a network and the first one behind it.
     Net { v4: bool },
+}
+
+/// How a source reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    V4,
+    V6,
+    /// The first address of a /64, which stands for all of it.
+    Site,
 }
 
 const fn set(table: &'static str, name: &'static str, kind: Kind) -> Set {
@@ -42,24 +51,26 @@ const fn set(table: &'static str, name: &'static str, kind: Kind) -> Set {
 }
 
 /// All sets that hold curtailments.
-const SETS: [Set; 9] = [
-    set(TABLE, "hosts4", Kind::Host { v4: true, site: false }),
-    set(TABLE, "hosts6", Kind::Host { v4: false, site: false }),
-    set(TABLE, "nets64", Kind::Host { v4: false, site: true }),
-    set(TABLE, "ports4", Kind::Service { v4: true }),
-    set(TABLE, "ports6", Kind::Service { v4: false }),
-    set(TABLE, "slow4", Kind::Slow { v4: true }),
-    set(TABLE, "slow6", Kind::Slow { v4: false }),
+const SETS: [Set; 11] = [
+    set(TABLE, "hosts4", Kind::Host(Who::V4)),
+    set(TABLE, "hosts6", Kind::Host(Who::V6)),
+    set(TABLE, "nets64", Kind::Host(Who::Site)),
+    set(TABLE, "ports4", Kind::Service(Who::V4)),
+    set(TABLE, "ports6", Kind::Service(Who::V6)),
+    set(TABLE, "ports64", Kind::Service(Who::Site)),
+    set(TABLE, "slow4", Kind::Slow(Who::V4)),
+    set(TABLE, "slow6", Kind::Slow(Who::V6)),
+    set(TABLE, "slow64", Kind::Slow(Who::Site)),
     set(NETS_TABLE, "nets4", Kind::Net { v4: true }),
     set(NETS_TABLE, "nets6", Kind::Net { v4: false }),
 ];
-const OFFERED: Set = set(TABLE, "offered", Kind::Slow { v4: true });
+const OFFERED: Set = set(TABLE, "offered", Kind::Slow(Who::V4));
 /// Sets of [`super::Challenge`].
 const SPARED: [(Set, bool); 2] = [
-    (set(TABLE, "spared4", Kind::Host { v4: true, site: false }), true),
-    (set(TABLE, "spared6", Kind::Host { v4: false, site: false }), false),
+    (set(TABLE, "spared4", Kind::Host(Who::V4)), true),
+    (set(TABLE, "spared6", Kind::Host(Who::V6)), false),
 ];
-const ALIVE: Set = set(TABLE, "alive", Kind::Slow { v4: true });
+const ALIVE: Set = set(TABLE, "alive", Kind::Slow(Who::V4));
 
 // Messages and attributes of nf_tables.
 const SUBSYSTEM: u16 = 10;
@@ -282,13 +293,18 @@ fn batch_elements(
 
 fn set_of(target: Target) -> Set {
     let v4 = target.source.addr().is_v4();
-    let alone = target.source.len() == if v4 { 32 } else { 128 };
-    let kind = match target.scope {
-        Scope::Everything if alone => Kind::Host { v4, site: false },
-        Scope::Everything if !v4 && target.source.len() == 64 => Kind::Host { v4, site: true },
-        Scope::Everything => Kind::Net { v4 },
-        Scope::Service { .. } => Kind::Service { v4 },
-        Scope::Unoffered => Kind::Slow { v4 },
+    let who = match target.source.len() {
+        32 if v4 => Some(Who::V4),
+        64 if !v4 => Some(Who::Site),
+        128 if !v4 => Some(Who::V6),
+        _ => None,
+    };
+    let kind = match (target.scope, who) {
+        (Scope::Everything, Some(who)) => Kind::Host(who),
+        (Scope::Service { .. }, Some(who)) => Kind::Service(who),
+        (Scope::Unoffered, Some(who)) => Kind::Slow(who),
+        // Other networks are held off from everything, or not at all.
+        (_, None) => Kind::Net { v4 },
     };
     *SETS.iter().find(|set| set.kind == kind).unwrap_or(&SETS[0])
 }
@@ -297,7 +313,7 @@ fn encode(kind: Kind, target: Target) -> Vec<Element> {
     let first = target.source.addr();
     let key = bytes(first);
     match (kind, target.scope) {
-        (Kind::Service { .. }, Scope::Service { protocol, port }) => {
+        (Kind::Service(_), Scope::Service { protocol, port }) => {
             let service = service_key(protocol, port).unwrap_or_default();
             vec![([key, service].concat(), false)]
         }
@@ -381,19 +397,20 @@ fn packets(expression: &[u8]) -> Option<u64> {
 }
 
 fn target(kind: Kind, key: &[u8]) -> Option<Target> {
-    let (v4, scope, length) = match kind {
-        Kind::Host { v4, site } => (v4, Scope::Everything, if site { 64 } else { 128 }),
-        Kind::Slow { v4 } => (v4, Scope::Unoffered, 128),
-        Kind::Service { v4 } => {
-            let &[number, _, _, _, high, low, ..] =
-                key.get(if v4 { 4 } else { 16 }..)?.first_chunk::<8>()?;
+    let (who, scope) = match kind {
+        Kind::Host(who) => (who, Scope::Everything),
+        Kind::Slow(who) => (who, Scope::Unoffered),
+        Kind::Service(who) => {
+            let address = if who == Who::V4 { 4 } else { 16 };
+            let &[number, _, _, _, high, low, ..] = key.get(address..)?.first_chunk::<8>()?;
             let (protocol, _) = PROTOCOLS.iter().find(|(_, known)| *known == number)?;
             let port = u16::from_be_bytes([high, low]);
-            (v4, Scope::Service { protocol: *protocol, port }, 128)
+            (who, Scope::Service { protocol: *protocol, port })
         }
         Kind::Net { .. } => return None,
     };
-    Some(Target { source: Prefix::new(addr(v4, key)?, length), scope })
+    let length = if who == Who::Site { 64 } else { 128 };
+    Some(Target { source: Prefix::new(addr(who == Who::V4, key)?, length), scope })
 }
 
 /// Puts the two ends of intervals together.

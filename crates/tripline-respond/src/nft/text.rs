@@ -12,6 +12,12 @@ pub const TABLE: &str = "tripline";
 /// sets makes nft(8) read all of it.
 pub const NETS_TABLE: &str = "tripline_nets";
 
+/// What addresses of a /64 have in common.
+const SITE: &str = "ffff:ffff:ffff:ffff::";
+
+/// Without neighbour discovery (RFC 4861), which is not tracked, sessions that are up would end.
+const NEIGHBOURS: &str = "\t\ticmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n";
+
 /// What is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruleset {
@@ -51,8 +57,10 @@ impl Ruleset {
         set(&mut text, "nets64", "ipv6_addr");
         set(&mut text, "ports4", "ipv4_addr . inet_proto . inet_service");
         set(&mut text, "ports6", "ipv6_addr . inet_proto . inet_service");
+        set(&mut text, "ports64", "ipv6_addr . inet_proto . inet_service");
         set(&mut text, "slow4", "ipv4_addr");
         set(&mut text, "slow6", "ipv6_addr");
+        set(&mut text, "slow64", "ipv6_addr");
         let _ = writeln!(
             text,
             "\tset offered {{\n\t\ttype inet_proto . inet_service\n\t}}\n
@@ -61,18 +69,26 @@ impl Ruleset {
 \tchain before {{
 \t\ttype filter hook prerouting priority mangle; policy accept;
 \t\tct state established,related accept
-\t\tip saddr @hosts4 drop
+{NEIGHBOURS}\t\tip saddr @hosts4 drop
 \t\tip6 saddr @hosts6 drop
-\t\tip6 saddr & ffff:ffff:ffff:ffff:: @nets64 drop
+\t\tip6 saddr & {SITE} @nets64 drop
 \t\tip saddr . meta l4proto . th dport @ports4 drop
 \t\tip6 saddr . meta l4proto . th dport @ports6 drop
+\t\tip6 saddr & {SITE} . meta l4proto . th dport @ports64 drop
 \t\tip saddr @slow4 jump slow
 \t\tip6 saddr @slow6 jump slow
+\t\tip6 saddr & {SITE} @slow64 jump slow64
 \t}}\n
 \tchain slow {{
+\t\tmeta l4proto != {{ tcp, udp, sctp }} return
 \t\tmeta l4proto . th dport @offered return
 {excuse}\t\tupdate @rate4 {{ ip saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
 \t\tupdate @rate6 {{ ip6 saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
+\t}}\n
+\tchain slow64 {{
+\t\tmeta l4proto != {{ tcp, udp, sctp }} return
+\t\tmeta l4proto . th dport @offered return
+{excuse}\t\tupdate @rate6 {{ ip6 saddr & {SITE} limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
 \t}}
 }}
 table {FAMILY} {NETS_TABLE} {{
@@ -81,7 +97,7 @@ table {FAMILY} {NETS_TABLE} {{
 \tchain before {{
 \t\ttype filter hook prerouting priority mangle; policy accept;
 \t\tct state established,related accept
-\t\tip saddr @nets4 drop
+{NEIGHBOURS}\t\tip saddr @nets4 drop
 \t\tip6 saddr @nets6 drop
 \t}}
 }}"

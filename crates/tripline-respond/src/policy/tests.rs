@@ -109,7 +109,7 @@ fn of_ipv6_a_site_is_cut_off_unless_it_is_our_own_network() {
     assert_eq!(target(decide(&policy, &far, &ledger)), "2001:db8:66::/64");
     assert_eq!(target(decide(&policy, &proven("2001:db8:1::9"), &ledger)), "2001:db8:1::9");
     let slowed = target(decide(&policy, &unproven("2001:db8:66::5:6"), &ledger));
-    assert_eq!(slowed, "2001:db8:66::5:6 from what nobody offers");
+    assert_eq!(slowed, "2001:db8:66::/64 from what nobody offers");
 }
 
 #[test]

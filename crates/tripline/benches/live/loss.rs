@@ -63,6 +63,7 @@ pub(crate) fn measure() -> Result<()> {
 
 fn run(file: &Path, taker: Taker) -> Result<Run> {
     let network = network()?;
+    network.mirror()?;
     let (server, scanner) = (network.machine("server"), network.machine("scanner"));
     match taker {
         Taker::Tripline { filter } => {

@@ -2,12 +2,13 @@
 //! network namespaces.
 //!
 //! `cargo bench -p tripline --bench live` (as root; iproute2, ethtool, nftables, tcpdump and
-//! tcpreplay) prints the tables of `docs/live.md`; `-- latency` or `-- loss` only one of them.
+//! tcpreplay) prints the tables of `docs/live.md`; `-- latency`, `-- idle` or `-- loss` only one of them.
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its tables")]
 
 #[path = "../read/captures.rs"]
 mod captures;
+mod idle;
 mod latency;
 mod loss;
 
@@ -34,6 +35,9 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
     if wants("latency") {
         latency::measure()?;
+    }
+    if wants("idle") {
+        idle::measure()?;
     }
     if wants("loss") {
         loss::measure()?;
@@ -85,4 +89,12 @@ fn cpu(process: u32) -> Result<f64> {
     let fields = text.rsplit(')').next().unwrap_or_default();
     let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
     Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
+}
+
+/// Bytes of memory that a process has in use.
+fn memory(process: u32) -> Result<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kibibytes * 1024.0)
 }

@@ -138,6 +138,8 @@ impl Capture {
         head[23] = 6;
         head[26..30].copy_from_slice(&from.0.to_be_bytes());
         head[30..34].copy_from_slice(&to.0.to_be_bytes());
+        let sum = checksum(&head[14..34]);
+        head[24..26].copy_from_slice(&sum.to_be_bytes());
         head[34..36].copy_from_slice(&from.1.to_be_bytes());
         head[36..38].copy_from_slice(&to.1.to_be_bytes());
         // Numbers that follow from the ends, so that handshakes are complete.
@@ -155,6 +157,14 @@ impl Capture {
         self.out.write_all(payload)?;
         self.out.write_all(&PAYLOAD[..frame_len - 14 - ip_len])
     }
+}
+
+/// The checksum of a header (RFC 1071): bridges with a firewall drop what has a wrong one.
+fn checksum(header: &[u8]) -> u16 {
+    let words = header.chunks_exact(2).map(|two| u32::from(u16::from_be_bytes([two[0], two[1]])));
+    let sum: u32 = words.sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    !((folded & 0xffff) + (folded >> 16)) as u16
 }
 
 const PAYLOAD: [u8; 1_500] = [b'x'; 1_500];

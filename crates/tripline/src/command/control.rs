@@ -61,14 +61,14 @@ fn page(all: &[InForce], term: Terminal) -> Page {
         page.push(page.line().plain("Nobody is curtailed."));
     }
     for in_force in all {
-        report::curtailed::add(&mut page, in_force, true);
+        report::curtailed::add(&mut page, in_force);
     }
     page
 }
 
 /// The folder of the sensor that the settings speak of.
 pub(super) fn state(settings: &SettingsOptions) -> Result<PathBuf> {
-    Ok(settings.layers().resolve()?.watch.state)
+    Ok(settings.sensor_layers().resolve()?.watch.state)
 }
 
 fn sensor(settings: &SettingsOptions, request: &Request) -> Result<Answer> {

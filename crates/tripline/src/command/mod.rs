@@ -101,7 +101,7 @@ fn run(cli: Cli) -> Result<Exit> {
 
 #[cfg(target_os = "linux")]
 fn doctor(args: &DoctorArgs) -> Result<Exit> {
-    let found = doctor::examine(&args.settings.layers().resolve()?);
+    let found = doctor::examine(&args.settings.sensor_layers().resolve()?);
     if args.json {
         let lines: Result<Vec<String>, _> = found.iter().map(serde_json::to_string).collect();
         print(&lines?.iter().fold(String::new(), |text, line| text + line + "\n"))?;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use tripline_packet::Timestamp;
+use tripline_core::settings::Settings as Detection;
+use tripline_packet::{Prefix, Timestamp};
 use tripline_store::Store;
 
 use crate::capture;
@@ -11,9 +12,10 @@ use crate::cli::replay::ReplayArgs;
 use crate::human;
 use crate::progress::Progress;
 use crate::replay::compare::Difference;
-use crate::replay::recorded::Recorded;
+use crate::replay::recorded::{self, Recording};
 use crate::replay::show::{self, Compared};
-use crate::replay::{Outcome, judge};
+use crate::replay::{Outcome, Update, decide, hear};
+use crate::run::Watch;
 use crate::settings::{self, Settings};
 
 use super::{Exit, print, print_page, read, wall_clock};
@@ -24,35 +26,27 @@ const PROTECTED: &str = "whom the sensor protects by itself (gateways, name serv
     would be refused";
 
 pub(super) fn replay(args: &ReplayArgs) -> Result<Exit> {
-    let mut after = settings::read(&args.settings)?;
+    let after = settings::read(&args.settings)?;
     let old = args.against.clone().or_else(settings::file_from_environment);
-    let mut before = old.as_deref().map(settings::read).transpose()?.unwrap_or_default();
+    let before = old.as_deref().map(settings::read).transpose()?.unwrap_or_default();
     let mut unknown = vec![PROTECTED.to_owned()];
-    let since = args.since.seen_from(wall_clock());
-    let files = if args.files.is_empty() {
-        let recorded = Recorded::find(&before.watch.state, since)?;
-        recorded.complete(&mut before.detection);
-        recorded.complete(&mut after.detection);
-        recorded.captures
-    } else {
-        args.files.clone()
-    };
-    let mut outcomes = both(&files, [&before, &after])?;
-    if args.files.is_empty() {
-        for outcome in &mut outcomes {
-            forget_before(outcome, since);
-        }
+    let (input, [was, would_be]) = if args.files.is_empty() {
+        let since = args.since.seen_from(wall_clock());
+        let recordings = recorded::find(&before.watch.state, since)?;
+        let outcomes = of_recordings(&recordings, [&before, &after], since)?;
         unknown.extend(not_recorded(&before.watch.state, since, &outcomes[0])?);
-    }
-    let [was, would_be] = &outcomes;
-    let difference = Difference::new(was, would_be);
+        (recordings.into_iter().flat_map(|recording| recording.captures).collect(), outcomes)
+    } else {
+        (args.files.clone(), of_captures(&args.files, [&before, &after])?)
+    };
+    let difference = Difference::new(&was, &would_be);
     let compared = Compared {
         settings: args.settings.display().to_string(),
         against: match &old {
             Some(path) => path.display().to_string(),
             None => "the built-in defaults".to_owned(),
         },
-        input: files.iter().map(|path| path.display().to_string()).collect(),
+        input: input.iter().map(|path| path.display().to_string()).collect(),
         unknown,
     };
     if args.json {
@@ -64,34 +58,52 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Exit> {
     Ok(if is_changed { Exit::Found } else { Exit::Fine })
 }
 
-/// Judges the frames by both settings.
-fn both(files: &[PathBuf], settings: [&Settings; 2]) -> Result<[Outcome; 2]> {
+/// Judges captures by both settings.
+fn of_captures(files: &[PathBuf], settings: [&Settings; 2]) -> Result<[Outcome; 2]> {
     if files.iter().any(|file| file == Path::new("-")) {
         bail!("standard input can be read only once; name a file");
     }
-    let judged = |settings: &Settings, tells: bool| -> Result<Outcome> {
-        let mut source = capture::open(files)?;
-        let mut progress = Progress::new(true);
-        let judged = if tells {
-            judge(&mut source, settings, &mut progress)
-        } else {
-            // What is damaged has been told the first time.
-            judge(&mut source, settings, &mut ())
-        };
-        progress.clear();
-        let (outcome, finished) = judged?;
-        if !read::is_readable(finished) {
-            bail!("nothing could be read");
-        }
-        Ok(outcome)
-    };
-    Ok([judged(settings[0], true)?, judged(settings[1], false)?])
+    let [before, after] = settings;
+    let mut progress = Progress::new(true);
+    let was = heard(files, &before.detection, &mut progress);
+    progress.clear();
+    // What is damaged has been told the first time.
+    let would_be = heard(files, &after.detection, &mut ())?;
+    Ok([decide(before, Vec::new(), was?), decide(after, Vec::new(), would_be)])
 }
 
-/// A capture may begin before the time that was asked for.
-fn forget_before(outcome: &mut Outcome, since: Timestamp) {
-    outcome.incidents.retain(|_, incident| incident.last >= since);
-    outcome.curtailments.retain(|step| step.time >= since);
+fn heard(files: &[PathBuf], settings: &Detection, watch: &mut dyn Watch) -> Result<Vec<Update>> {
+    let mut source = capture::open(files)?;
+    let (updates, finished) = hear(&mut source, settings, watch)?;
+    if !read::is_readable(finished) {
+        bail!("nothing could be read");
+    }
+    Ok(updates)
+}
+
+/// Judges recordings by both settings, each by itself: each has facts of its own. The policy decides
+/// about all of them together.
+fn of_recordings(
+    recordings: &[Recording],
+    settings: [&Settings; 2],
+    since: Timestamp,
+) -> Result<[Outcome; 2]> {
+    let mut near: Vec<Prefix> = recordings.iter().flat_map(Recording::near).copied().collect();
+    near.sort_unstable();
+    near.dedup();
+    let outcome = |settings: &Settings| -> Result<Outcome> {
+        let mut told = Vec::new();
+        for recording in recordings {
+            let detection = recording.complete(&settings.detection);
+            told.push((recording, heard(&recording.captures, &detection, &mut ())?));
+        }
+        let mut outcome = decide(settings, near.clone(), recorded::merge(told));
+        // A recording may begin before the time that was asked for.
+        outcome.incidents.retain(|_, incident| incident.last >= since);
+        outcome.curtailments.retain(|step| step.time >= since);
+        Ok(outcome)
+    };
+    Ok([outcome(settings[0])?, outcome(settings[1])?])
 }
 
 /// What the recordings do not tell.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,7 +23,6 @@ use crate::hooks::{self, HookSink, Pacing};
 use crate::log;
 use crate::metrics::Endpoint;
 use crate::output::{JsonLines, Sink};
-use crate::record::{self, Recorder};
 use crate::report::stream::Stream;
 use crate::settings::{self, Hook, Settings};
 use crate::view::{self, Look, View};
@@ -32,6 +32,7 @@ use crate::watch::control::Control;
 use crate::watch::curtail::Curtailer;
 use crate::watch::host::{self, Host};
 use crate::watch::keeper::Keeper;
+use crate::watch::record::{self, RecordedInterface, Recorder};
 use crate::watch::reload::Reload;
 use crate::watch::{Sensor, Signals};
 
@@ -44,7 +45,11 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let is_host = settings.watch.interfaces.is_empty();
     let interfaces = interfaces(&settings.watch.interfaces)?;
     let state = settings.watch.state.clone();
-    std::fs::create_dir_all(&state)
+    // Who calls here is nobody else's business.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&state)
         .with_context(|| format!("cannot make the folder {}", state.display()))?;
     let control = Control::bind(&state).context("cannot start a second time")?;
     let filter = if args.whole { Filter::Everything } else { Filter::Decisive };
@@ -62,9 +67,9 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
         tracing::warn!("this kernel cannot confine the sensor to its folder (Landlock)");
     }
 
-    let follows = is_host && args.settings.layers().resolve()?.detection.home.is_empty();
+    let follows = is_host && args.settings.sensor_layers().resolve()?.detection.home.is_empty();
     let host = is_host.then(|| Host::open(&settings.watch)).transpose()?;
-    greet(&settings, &interfaces);
+    greet(args, &settings, &interfaces);
     let mut sensor = Sensor::new(live, engine(&settings)?, host, curtailer);
     if let Some(challenge) = challenge {
         sensor.challenge(challenge.start());
@@ -76,10 +81,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     sensor.curtailer().start(store, now)?;
     sensor.remember(known, Keeper::start(Store::open(&state)?, tell_trouble));
     if settings.watch.record {
-        let folder = state.join(record::FOLDER);
-        let recorder = Recorder::start(&folder, settings.watch.record_size)
-            .with_context(|| format!("cannot record in {}", folder.display()))?;
-        sensor.record(recorder);
+        sensor.record(recorder(&settings, &interfaces)?);
     }
     sensor.listen(control.serve());
     if let Some(metrics) = metrics {
@@ -152,7 +154,7 @@ fn bind_metrics(address: SocketAddr) -> Option<Endpoint> {
 /// What the settings and the command line say; what is home, as far as they do not, from where this
 /// machine is.
 fn effective(args: &WatchArgs) -> Result<Settings> {
-    let mut settings = args.settings.layers().resolve()?;
+    let mut settings = args.settings.sensor_layers().resolve()?;
     if !args.interface.is_empty() {
         settings.watch.interfaces.clone_from(&args.interface);
     }
@@ -235,6 +237,18 @@ fn open(interfaces: &[Interface], promiscuous: bool, filter: Filter) -> Result<L
 /// Whether challenges are asked for, and make sense.
 fn is_challenging(settings: &Settings, is_host: bool) -> bool {
     settings.curtail.challenge && settings.curtail.mode == Mode::Enforce && is_host
+}
+
+fn recorder(settings: &Settings, interfaces: &[Interface]) -> Result<Recorder> {
+    let folder = settings.watch.state.join(record::FOLDER);
+    let options = record::Options::new(folder, settings.watch.record_size);
+    let recorded = |interface: &Interface| RecordedInterface {
+        name: interface.name.clone(),
+        link: interface.medium.link(),
+    };
+    let recorded = interfaces.iter().map(recorded).collect();
+    Recorder::start(&options, &settings.detection.home, recorded)
+        .with_context(|| format!("cannot record in {}", options.folder.display()))
 }
 
 /// Opens the way of challenges, as long as there is the right to.
@@ -326,7 +340,7 @@ fn signals() -> Result<Signals> {
 }
 
 /// Says what is watched, and what will be done.
-fn greet(settings: &Settings, interfaces: &[Interface]) {
+fn greet(args: &WatchArgs, settings: &Settings, interfaces: &[Interface]) {
     let names: Vec<&str> = interfaces.iter().map(|interface| &*interface.name).collect();
     let is_host = settings.watch.interfaces.is_empty();
     let what = if is_host { "this machine on " } else { "" };
@@ -338,6 +352,9 @@ fn greet(settings: &Settings, interfaces: &[Interface]) {
         }
         Mode::Enforce => "sweepers are curtailed",
     };
+    if let Some(file) = args.settings.sensor_layers().file {
+        tracing::info!("settings of {}", file.display());
+    }
     tracing::info!("watching {what}{}; home {}; {mode}", names.join(", "), home.join(", "));
     if is_challenging(settings, is_host) {
         tracing::info!("who tries what nobody offers is challenged: such ports may look open once");

@@ -1,8 +1,8 @@
 //! `tripline replay`: what other settings would change.
 //!
-//! The same frames are judged twice, once by each settings, as a sensor that watches them would: each
-//! update of an incident goes to the policy, which decides as in `observe`. What came of both is
-//! compared ([`compare`]) and shown ([`show`]).
+//! The same frames are judged twice, once by each settings, as a sensor that watches them would
+//! ([`hear`]): each update of an incident goes to the policy, which decides as in `observe`
+//! ([`decide`]). What came of both is compared ([`compare`]) and shown ([`show`]).
 
 pub mod compare;
 pub mod recorded;
@@ -12,15 +12,26 @@ use std::collections::BTreeMap;
 use std::io;
 
 use anyhow::Result;
+use tripline_capture::host::Protected;
 use tripline_core::Emit;
-use tripline_core::event::{Curtailment, Event, Incident, Summary};
-use tripline_packet::Timestamp;
+use tripline_core::event::{Curtailment, Event, Incident};
+use tripline_core::settings::Settings as Detection;
+use tripline_packet::{Prefix, Timestamp};
 use tripline_respond::Mode;
 
 use crate::output::Sink;
 use crate::run::{Finished, FrameSource, Watch, run_telling};
 use crate::settings::Settings;
 use crate::watch::curtail::Curtailer;
+
+/// An incident in one of its states, and when it was told.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// When.
+    pub time: Timestamp,
+    /// The incident.
+    pub incident: Incident,
+}
 
 /// What one side's settings make of the frames.
 #[derive(Clone, Debug)]
@@ -31,80 +42,65 @@ pub struct Outcome {
     pub curtailments: Vec<Curtailment>,
     /// How far the sensor might have gone.
     pub mode: Mode,
-    /// Totals.
-    pub summary: Summary,
 }
 
-/// Judges all frames of a source by some settings.
+/// What a sensor would have told of all frames of a source.
 ///
 /// # Errors
 /// Only if the data that are built in are damaged.
-pub fn judge<S: FrameSource>(
+pub fn hear<S: FrameSource>(
     source: &mut S,
-    settings: &Settings,
+    settings: &Detection,
     watch: &mut dyn Watch,
-) -> Result<(Outcome, Finished)> {
-    let mut judged = Judged::new(settings);
-    let detection = settings.detection.clone();
-    let finished = run_telling(source, detection, Emit::Updates, &mut judged, watch)?;
-    Ok((judged.finish(), finished))
+) -> Result<(Vec<Update>, Finished)> {
+    let mut heard = Heard::default();
+    let finished = run_telling(source, settings.clone(), Emit::Updates, &mut heard, watch)?;
+    Ok((heard.updates, finished))
 }
 
-/// Takes events as the sensor would.
-struct Judged {
-    outcome: Outcome,
-    curtailer: Curtailer,
+/// Decides about what was told, in the order of time; `near` are the networks that the sensor's
+/// machine was in.
+pub fn decide(settings: &Settings, near: Vec<Prefix>, updates: Vec<Update>) -> Outcome {
+    let mut policy = settings.curtail.policy();
+    // Nothing is done: where it would be enforced it is decided, and told.
+    if policy.mode == Mode::Enforce {
+        policy.mode = Mode::Observe;
+    }
+    let friends = settings.detection.friends.clone();
+    let mut curtailer = Curtailer::new(policy, settings.curtail.ruleset(), friends, None);
+    curtailer.set_protected(Protected::new(), near, Timestamp::EPOCH);
+    let mut outcome = Outcome {
+        incidents: BTreeMap::new(),
+        curtailments: Vec::new(),
+        mode: settings.curtail.mode,
+    };
+    for Update { time, incident } in updates {
+        curtailer.expire(time);
+        curtailer.consider(&incident, time);
+        outcome.curtailments.extend(curtailer.take_events().into_iter().filter_map(|event| {
+            match event {
+                Event::Curtailment(step) => Some(step),
+                _ => None,
+            }
+        }));
+        outcome.incidents.insert(incident.id.clone(), incident);
+    }
+    outcome
+}
+
+/// Takes events as a sensor would tell them.
+#[derive(Default)]
+struct Heard {
+    updates: Vec<Update>,
     now: Timestamp,
 }
 
-impl Judged {
-    fn new(settings: &Settings) -> Self {
-        let mut policy = settings.curtail.policy();
-        // Nothing is done: where it would be enforced it is decided, and told.
-        if policy.mode == Mode::Enforce {
-            policy.mode = Mode::Observe;
-        }
-        let friends = settings.detection.friends.clone();
-        Self {
-            outcome: Outcome {
-                incidents: BTreeMap::new(),
-                curtailments: Vec::new(),
-                mode: settings.curtail.mode,
-                summary: Summary::default(),
-            },
-            curtailer: Curtailer::new(policy, settings.curtail.ruleset(), friends, None),
-            now: Timestamp::EPOCH,
-        }
-    }
-
-    fn incident(&mut self, incident: Incident) {
-        // The sensor hears of it when it happens.
-        self.now = self.now.max(incident.last).max(incident.verdict_at);
-        self.curtailer.expire(self.now);
-        self.curtailer.consider(&incident, self.now);
-        self.take_curtailments();
-        self.outcome.incidents.insert(incident.id.clone(), incident);
-    }
-
-    fn take_curtailments(&mut self) {
-        for event in self.curtailer.take_events() {
-            if let Event::Curtailment(step) = event {
-                self.outcome.curtailments.push(step);
-            }
-        }
-    }
-
-    fn finish(self) -> Outcome {
-        self.outcome
-    }
-}
-
-impl Sink for Judged {
+impl Sink for Heard {
     fn event(&mut self, event: Event) -> io::Result<()> {
-        match event {
-            Event::Incident(incident) => self.incident(*incident),
-            Event::Summary(summary) => self.outcome.summary = *summary,
-            _ => {}
+        if let Event::Incident(incident) = event {
+            // It is told when it happens.
+            self.now = self.now.max(incident.last).max(incident.verdict_at);
+            self.updates.push(Update { time: self.now, incident: *incident });
         }
         Ok(())
     }

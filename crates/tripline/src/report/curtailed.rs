@@ -7,9 +7,8 @@ use crate::term::Page;
 use crate::watch::control::InForce;
 
 /// Adds whom it is about, from what, how long it goes on, what the kernel does, and why.
-/// `enforced`: the kernel was asked to, as far as is known.
-pub(crate) fn add(page: &mut Page, in_force: &InForce, enforced: bool) {
-    let InForce { curtailment, left, kernel } = in_force;
+pub(crate) fn add(page: &mut Page, in_force: &InForce) {
+    let InForce { curtailment, enforced, left, kernel } = in_force;
     let line = page.line().strong(curtailment.target.source.short());
     let from = match curtailment.target.scope {
         Scope::Everything => String::new(),
@@ -20,7 +19,7 @@ pub(crate) fn add(page: &mut Page, in_force: &InForce, enforced: bool) {
     page.push(line.plain(format!("{from}, {left} to go")));
     let kernel = match kernel {
         Some((_, packets)) => format!("holds, {} dropped", human::counted(*packets, "packet")),
-        None if enforced => "does not have it; see `tripline doctor`".to_owned(),
+        None if *enforced => "does not have it; see `tripline doctor`".to_owned(),
         None => "not asked: the sensor only tells (`--enforce` does it)".to_owned(),
     };
     page.field("kernel", &page.line().plain(kernel));

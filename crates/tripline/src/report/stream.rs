@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use tripline_core::Service;
 use tripline_core::event::{
-    Curtailment, CurtailmentStep, Event, Incident, Notice, Probe, Proof, Verdict,
+    Action, Curtailment, CurtailmentStep, Event, Incident, Notice, Probe, Proof, Verdict,
 };
 use tripline_packet::Timestamp;
 
@@ -31,6 +31,7 @@ struct Telling {
     is_proven: bool,
     found: usize,
     said: usize,
+    action: Action,
 }
 
 /// Incidents whose state is remembered.
@@ -48,6 +49,7 @@ impl<W: Write> Stream<W> {
             is_proven: matches!(incident.proof, Proof::Proven { .. }),
             found: incident.found.len(),
             said: incident.said.len(),
+            action: incident.response.action,
         };
         let before = self.told.insert(incident.id.clone(), telling);
         if self.told.len() > MOST {
@@ -64,7 +66,7 @@ impl<W: Write> Stream<W> {
         if before.is_none_or(|before| before.said < telling.said) {
             incident::add_said(page, incident);
         }
-        if before.is_none() {
+        if before.is_none_or(|before| before.action != telling.action) {
             let action = words::action(incident.response.action);
             let why = format!(": {}", incident.response.reason);
             let line = page.line().strong(action).faint(why);
@@ -107,7 +109,7 @@ fn curtailment(page: &mut Page, told: &Curtailment) {
         CurtailmentStep::Repaired => (Ink::Warn, "curtailment repaired"),
         CurtailmentStep::Failed => (Ink::Alarm, "curtailment FAILED"),
     };
-    let mut line = page.line().add(ink, what).strong(format!("  {}", told.source));
+    let mut line = page.line().add(ink, what).strong(format!("  {}", told.source.short()));
     line = match told.from.as_str() {
         "everything" => line,
         "unoffered" => line.plain(" at services that nobody offers"),

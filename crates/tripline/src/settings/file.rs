@@ -16,7 +16,8 @@ use tripline_packet::{Duration, Prefix, Timestamp};
 use tripline_respond::Mode;
 
 use super::hooks::Hooks;
-use super::{Curtail, Watch};
+use super::replay::ReplayTable;
+use super::{Bytes, Curtail, Watch};
 
 /// The whole file. What is absent keeps the value of the layer below.
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +33,7 @@ pub(super) struct SettingsFile {
     detection: DetectionTable,
     #[serde(default)]
     limits: LimitsTable,
+    replay: Option<ReplayTable>,
     #[serde(default)]
     watch: WatchTable,
     #[serde(default)]
@@ -127,6 +129,7 @@ impl SettingsFile {
         set(&mut settings.quiet, detection.quiet.map(|span| span.0));
         set(&mut settings.stale_after, detection.stale_after.map(|span| span.0));
         self.limits.apply(&mut settings.limits);
+        set(&mut settings.replay, self.replay.map(ReplayTable::into_replay));
     }
 }
 
@@ -240,34 +243,6 @@ impl<'de> Deserialize<'de> for Ports {
     }
 }
 
-/// An amount of bytes, written like `256MB`.
-#[derive(Debug)]
-struct Bytes(u64);
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse_bytes(&text).map(Self).ok_or_else(|| {
-            let problem = "is no amount of bytes; write 16MB, 256MB or 4GB, 1MB at least";
-            D::Error::custom(format!("`{text}` {problem}"))
-        })
-    }
-}
-
-/// Reads `16MB`, `4GB`; a megabyte at least, and no more than a million of them.
-fn parse_bytes(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let unit_at = text.find(|letter: char| !letter.is_ascii_digit())?;
-    let (number, unit) = text.split_at(unit_at);
-    let megabytes = match unit.trim_start() {
-        "MB" => 1,
-        "GB" => 1 << 10,
-        _ => return None,
-    };
-    let megabytes = number.parse::<u64>().ok()?.checked_mul(megabytes)?;
-    (1..=1_000_000).contains(&megabytes).then_some(megabytes << 20)
-}
-
 /// An address with its port, or nothing.
 #[derive(Debug)]
 struct Metrics(Option<SocketAddr>);
@@ -368,8 +343,8 @@ impl<'de> Deserialize<'de> for Lengths {
 }
 
 /// A point in time, as text or as a TOML date and time.
-#[derive(Debug)]
-struct Instant(Timestamp);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Instant(pub(super) Timestamp);
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -385,16 +360,6 @@ impl<'de> Deserialize<'de> for Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn amounts() {
-        for (text, bytes) in [("1MB", 1 << 20), ("256 MB", 256 << 20), ("4GB", 4 << 30)] {
-            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
-        }
-        for text in ["", "MB", "0MB", "5", "5kB", "-5MB", "99999999999999999999GB", "9999999GB"] {
-            assert_eq!(parse_bytes(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn spans() {

@@ -1,8 +1,11 @@
 //! Settings: the built-in defaults, a file over them, options of the command line on top.
 
+mod bytes;
 mod file;
 mod hooks;
 mod locate;
+mod replay;
+mod write;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,9 +17,11 @@ use tripline_packet::{Duration, Prefix};
 use tripline_respond::nft::Ruleset;
 use tripline_respond::{Mode, Policy};
 
+pub use bytes::Bytes;
 use file::SettingsFile;
 pub use file::Span;
 pub use hooks::{EventKind, Hook, Secret, Target, Webhook, check as check_hooks};
+pub use write::to_toml;
 
 /// Every key with its default and a comment, as printed by `tripline settings`.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -64,7 +69,7 @@ impl Default for Watch {
             admin_after: Duration::from_secs(150),
             state: PathBuf::from("/var/lib/tripline"),
             record: false,
-            record_size: 256 << 20,
+            record_size: 256_000_000,
             metrics: Some(SocketAddr::from(([127, 0, 0, 1], 9717))),
         }
     }
@@ -153,6 +158,14 @@ impl Layers {
 /// The settings file that the environment names.
 pub fn file_from_environment() -> Option<PathBuf> {
     std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The settings of the sensor of this machine, where its package puts them.
+const SYSTEM_FILE: &str = "/etc/tripline/tripline.toml";
+
+/// The settings file of the machine, if there is one.
+pub fn file_of_system() -> Option<PathBuf> {
+    Some(PathBuf::from(SYSTEM_FILE)).filter(|path| path.exists())
 }
 
 /// Reads a settings file and lays it over the defaults.
@@ -294,6 +307,16 @@ mod tests {
                 "[[scanners]]\nname = \"a\"\nsource = \"::1\"\nuntil = \"2026-12-31\"",
                 "s.toml:4:9: `scanners.until`",
                 "2026-12-31T00:00:00Z",
+            ),
+            (
+                "[watch]\nrecord_size = \"256\"",
+                "s.toml:2:15: `watch.record_size`",
+                "write 64MB, 256MiB or 2GB",
+            ),
+            (
+                "[[replay.known]]\nhost = \"nobody\"",
+                "s.toml:2:8: `replay.known.host`",
+                "invalid IP",
             ),
             ("home = [", "s.toml:1:", ""),
         ] {

@@ -184,7 +184,7 @@ impl Writer<'_> {
     }
 
     fn curtailed(&mut self, in_force: &InForce) {
-        curtailed::add(self.page, in_force, self.status.mode == Mode::Enforce);
+        curtailed::add(self.page, in_force);
         self.when("since", in_force.curtailment.since);
         self.when("until", in_force.curtailment.until);
         let source = in_force.curtailment.target.source.short();

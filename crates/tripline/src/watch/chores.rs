@@ -16,7 +16,6 @@ use super::telling::notice;
 use super::{Sensor, host};
 use crate::hooks::HookSink;
 use crate::output::Sink;
-use crate::record::Recorder;
 use crate::run::unread;
 
 /// How often the inventory is kept.
@@ -48,9 +47,7 @@ impl Sensor {
         self.look_at_links(now, sink)?;
         let troubles = self.hooks.as_mut().map(HookSink::take_troubles);
         self.tell_troubles(troubles, sink)?;
-        if let Some(trouble) = self.recorder.as_mut().and_then(Recorder::trouble) {
-            self.tell(notice("record_trouble", Some(now), trouble), sink)?;
-        }
+        self.look_at_recordings();
         self.curtailer.expire(now);
         if moment >= self.next_keeping {
             self.next_keeping = moment + KEEPING;
@@ -81,7 +78,6 @@ impl Sensor {
             self.engine.set_home(home);
         }
         self.curtailer.set_offered(&listening);
-        self.listening = listening.services.iter().copied().collect();
         self.engine.set_listening(listening);
         self.curtailer.set_protected(host.protected()?, host::links()?, now);
         Ok(())
@@ -100,6 +96,7 @@ impl Sensor {
             self.engine.frames_lost();
         }
         self.counts.drops = self.links.drops();
+        self.curtailer.follow_interfaces(self.links.indices(), now);
         look.events.into_iter().try_for_each(|event| self.tell(event, sink))
     }
 

@@ -12,7 +12,7 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Uid, User};
 use serde::{Deserialize, Serialize};
 use tripline_packet::{Prefix, Timestamp};
-use tripline_respond::{Author, Curtailment, Scope, Target};
+use tripline_respond::{Author, Curtailment, Mode, Scope, Target};
 
 use super::curtail::Curtailer;
 use super::status::Board;
@@ -52,6 +52,8 @@ pub struct InForce {
     /// What was decided.
     #[serde(flatten)]
     pub curtailment: Curtailment,
+    /// Whether the kernel was asked to; otherwise it is only told what would be.
+    pub enforced: bool,
     /// Seconds that it will go on.
     pub left: u64,
     /// Seconds that the kernel will hold it, if it does, and packets that it dropped.
@@ -258,6 +260,7 @@ pub fn answer(
 pub fn in_force(curtailer: &Curtailer, now: Timestamp) -> Vec<InForce> {
     let all = curtailer.in_force().map(|(curtailment, held)| InForce {
         curtailment: curtailment.clone(),
+        enforced: curtailer.mode() == Mode::Enforce,
         left: curtailment.until.since(now).as_secs(),
         kernel: held.map(|held| (held.left.as_secs(), held.packets)),
     });

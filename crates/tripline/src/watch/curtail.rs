@@ -1,5 +1,8 @@
 //! From incidents to the kernel's sets, and back: what is in force is held to what was decided.
 
+mod journal;
+mod repair;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
@@ -9,10 +12,10 @@ use anyhow::Context as _;
 use tripline_capture::host::Protected;
 use tripline_core::event::{Curtailment as Told, CurtailmentStep, Event, Incident, SCHEMA_VERSION};
 use tripline_core::{Listening, Protocol};
-use tripline_packet::{Duration, Prefix, Timestamp};
+use tripline_packet::{Prefix, Timestamp};
 use tripline_respond::helper::{Helper, Outcome};
 use tripline_respond::nft::{Change, Held, Ruleset};
-use tripline_respond::{Author, Curtailment, Decision, Drift, Ledger, Mode, Policy, Scope, Target};
+use tripline_respond::{Author, Curtailment, Decision, Ledger, Mode, Policy, Scope, Target};
 use tripline_store::Store;
 
 use super::host;
@@ -83,12 +86,7 @@ impl Curtailer {
         self.ledger.restore(journal.curtailments()?, now);
         self.journal = Some(journal);
         helper.install(&self.ruleset).context("cannot put the tables into the kernel")?;
-        if !self.shielded.is_empty()
-            && let Err(error) = helper.shield(&self.shielded, self.ruleset.capacity)
-        {
-            let message = format!("no early drop (`xdp`), nftables does it alone: {error}");
-            self.events.push(super::telling::notice("xdp_unavailable", Some(now), message));
-        }
+        self.put_up_shield(now);
         self.put_back(now);
         Ok(())
     }
@@ -129,6 +127,25 @@ impl Curtailer {
     /// Interfaces where SYNs of those who are cut off are dropped before nftables sees them.
     pub fn shield(&mut self, interfaces: Vec<u32>) {
         self.shielded = interfaces;
+    }
+
+    /// The shield goes with an interface that is made again.
+    pub fn follow_interfaces(&mut self, interfaces: Vec<u32>, now: Timestamp) {
+        if !self.shielded.is_empty() && self.shielded != interfaces {
+            self.shielded = interfaces;
+            self.put_up_shield(now);
+            self.put_back(now);
+        }
+    }
+
+    fn put_up_shield(&mut self, now: Timestamp) {
+        if let Some(helper) = &mut self.helper
+            && !self.shielded.is_empty()
+            && let Err(error) = helper.shield(&self.shielded, self.ruleset.capacity)
+        {
+            let message = format!("no early drop (`xdp`), nftables does it alone: {error}");
+            self.events.push(super::telling::notice("xdp_unavailable", Some(now), message));
+        }
     }
 
     /// The helper is gone: nothing can be done about anybody any more.
@@ -244,22 +261,6 @@ impl Curtailer {
         }
     }
 
-    /// Compares the kernel with the ledger, and puts right what differs.
-    pub fn reconcile(&mut self, now: Timestamp) {
-        let Some(helper) = &mut self.helper else {
-            return;
-        };
-        match helper.read() {
-            Ok(Some(held)) => self.held = held,
-            Ok(None) => return self.rebuild(now),
-            Err(error) => return self.tell_trouble(&error, now),
-        }
-        let kernel = self.held.iter().map(|(target, held)| (*target, held.left)).collect();
-        for drift in self.ledger.drift(&kernel, now) {
-            self.put_right(drift, now);
-        }
-    }
-
     /// How far the sensor may go.
     pub fn mode(&self) -> Mode {
         self.policy.mode
@@ -309,75 +310,6 @@ impl Curtailer {
         self.ledger.add(curtailment);
     }
 
-    fn write_down(&mut self, curtailment: &Curtailment, now: Timestamp) {
-        if let Some(journal) = &self.journal
-            && let Err(error) = journal.put_curtailment(curtailment)
-        {
-            self.unwritten.insert(curtailment.target);
-            self.tell_journal(&error, now);
-        }
-    }
-
-    /// Tries again what the disk did not take.
-    fn write_again(&mut self, now: Timestamp) {
-        for target in std::mem::take(&mut self.unwritten) {
-            if let Some(curtailment) = self.ledger.get(&target).cloned() {
-                self.write_down(&curtailment, now);
-            }
-        }
-    }
-
-    fn put_right(&mut self, drift: Drift, now: Timestamp) {
-        let (target, result, why) = match drift {
-            Drift::Missing(target) => {
-                (target, self.add_again(&target, now), "the kernel had lost it; it is back")
-            }
-            Drift::Length(target) => {
-                (target, self.add_again(&target, now), "its end was moved by somebody; moved back")
-            }
-            Drift::Foreign(target) => (
-                target,
-                self.change(Change::Remove(target)),
-                "the kernel dropped what nobody asked for; removed",
-            ),
-        };
-        match result {
-            Ok(_) => {
-                let curtailment = self.ledger.get(&target).cloned();
-                let curtailment = curtailment.unwrap_or_else(|| unknown(target, now));
-                self.tell(CurtailmentStep::Repaired, &curtailment, why, now);
-            }
-            result => self.report_failure(target, result, now),
-        }
-    }
-
-    fn add_again(&mut self, target: &Target, now: Timestamp) -> io::Result<Outcome> {
-        let until = self.ledger.get(target).map_or(now, |curtailment| curtailment.until);
-        self.change(Change::Add(*target, until.since(now)))
-    }
-
-    /// The tables are gone.
-    fn rebuild(&mut self, now: Timestamp) {
-        if !self.install(now) {
-            return;
-        }
-        let all: Vec<Curtailment> = self.ledger.active().cloned().collect();
-        for curtailment in all {
-            let why = "somebody removed the tables from the kernel; they are back";
-            self.tell(CurtailmentStep::Repaired, &curtailment, why, now);
-        }
-    }
-
-    fn put_back(&mut self, now: Timestamp) {
-        self.tell_offered();
-        self.tell_spared();
-        let all: Vec<Curtailment> = self.ledger.active().cloned().collect();
-        for Curtailment { target, until, .. } in all {
-            let result = self.change(Change::Add(target, until.since(now)));
-            self.report_failure(target, result, now);
-        }
-    }
-
     fn change(&mut self, change: Change) -> io::Result<Outcome> {
         match &mut self.helper {
             Some(helper) => match helper.change(change)? {
@@ -406,45 +338,6 @@ impl Curtailer {
         }
     }
 
-    fn report_failure(&mut self, target: Target, result: io::Result<Outcome>, now: Timestamp) {
-        if let Err(error) = result {
-            let curtailment = self.ledger.get(&target).cloned();
-            let curtailment = curtailment.unwrap_or_else(|| unknown(target, now));
-            self.tell(CurtailmentStep::Failed, &curtailment, &error.to_string(), now);
-        }
-    }
-
-    fn note_end(&mut self, ended: &Curtailment, now: Timestamp) {
-        if let Some(journal) = &self.journal
-            && let Err(error) = journal.end_curtailment(ended)
-        {
-            self.tell_journal(&error, now);
-        }
-    }
-
-    /// A full disk is no reason to let a sweeper go on, but after a restart he would be forgotten.
-    fn tell_journal(&mut self, error: &tripline_store::Error, now: Timestamp) {
-        if self.told_journal.is_some_and(|told| now.since(told) < Duration::from_secs(60)) {
-            return;
-        }
-        self.told_journal = Some(now);
-        let message = format!("who is curtailed cannot be written down: {error}");
-        self.events.push(super::telling::notice("store_trouble", Some(now), message));
-    }
-
-    fn tell_trouble(&mut self, error: &io::Error, now: Timestamp) {
-        self.is_helpless |= error.kind() == io::ErrorKind::BrokenPipe;
-        if self.told_trouble.is_some_and(|told| now.since(told) < Duration::from_secs(60)) {
-            return;
-        }
-        self.told_trouble = Some(now);
-        self.events.push(super::telling::notice(
-            "curtailment_trouble",
-            Some(now),
-            format!("the kernel's tables cannot be compared with what is in force: {error}"),
-        ));
-    }
-
     fn tell(&mut self, step: CurtailmentStep, of: &Curtailment, reason: &str, now: Timestamp) {
         self.events.push(Event::Curtailment(Told {
             schema: SCHEMA_VERSION,
@@ -466,19 +359,6 @@ fn from(scope: Scope) -> String {
         Scope::Everything => "everything".to_owned(),
         Scope::Service { protocol, port } => format!("{port}/{protocol}"),
         Scope::Unoffered => "unoffered".to_owned(),
-    }
-}
-
-/// Something in the kernel that is in no ledger.
-fn unknown(target: Target, now: Timestamp) -> Curtailment {
-    Curtailment {
-        target,
-        since: now,
-        until: now,
-        strikes: 0,
-        by: Author::Operator("unknown".to_owned()),
-        because: String::new(),
-        incident: None,
     }
 }
 

@@ -50,6 +50,11 @@ impl Links {
         self.live.rings().iter_mut().zip(&self.states).map(status).collect()
     }
 
+    /// Their numbers; that of an interface which is gone is its last one.
+    pub fn indices(&mut self) -> Vec<u32> {
+        self.live.rings().iter().map(|ring| ring.interface().index).collect()
+    }
+
     /// Frames that were lost since the start.
     pub fn drops(&self) -> u64 {
         self.states.iter().map(|state| state.seen.drops).sum()

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! rings ──▶ Frame ──▶ Packet ──▶ Engine ──▶ Event ──▶ sinks
-//!             host ──▶ listening ──┤           ├──▶ Curtailer ──▶ helper ──▶ kernel
-//!             challenges ──▶ proof ┘           └──▶ hooks
+//!   │         host ──▶ listening ──┤           ├──▶ Curtailer ──▶ helper ──▶ kernel
+//!   │         challenges ──▶ proof ┘           └──▶ hooks
+//!   └──▶ Recorder ──▶ capture files of incidents
 //! ```
 //!
-//! One thread does all of it but answering [`challenge`]s, so nothing needs a lock. What takes longer than a few microseconds
-//! (reading the socket table, comparing the kernel's sets) is done once in a while.
+//! One thread does all of it but answering [`challenge`]s, so nothing needs a lock. What takes longer
+//! than a few microseconds (reading the socket table, comparing the kernel's sets) is done once in a
+//! while.
 
 pub mod challenge;
 mod chores;
@@ -18,6 +20,7 @@ pub mod curtail;
 pub mod host;
 pub mod keeper;
 pub mod links;
+pub mod record;
 pub mod reload;
 pub mod service;
 pub mod status;
@@ -29,23 +32,23 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use tripline_capture::live::{Live, Next};
-use tripline_core::{Engine, Service as CoreService};
-use tripline_packet::{Decoder, Duration, Packet, Timestamp};
+use tripline_core::Engine;
+use tripline_packet::{Addr, Decoder, Duration, Packet, Timestamp};
 
 use crate::hooks::HookSink;
 use crate::metrics::Latencies;
 use crate::output::Sink;
-use crate::record::Recorder;
 
 use tripline_store::Known;
 
-use challenge::Challenges;
+use challenge::{Challenges, Seen};
 use clock::Clock;
 use control::Control;
 use curtail::Curtailer;
 use host::Host;
 use keeper::Keeper;
 use links::Links;
+use record::Recorder;
 use reload::Reload;
 use service::Service;
 use status::{Board, Lists};
@@ -86,14 +89,12 @@ pub struct Sensor {
     next_comparison: Instant,
     next_keeping: Instant,
     keeper: Option<Keeper>,
+    recorder: Option<Recorder>,
     control: Option<Control>,
     hooks: Option<HookSink>,
     board: Board,
     status: Lists,
     reload: Option<Reload>,
-    recorder: Option<Recorder>,
-    /// Who listens on this machine, as it was last seen.
-    listening: Vec<CoreService>,
     latencies: Latencies,
     service: Service,
     /// What is protected is this machine, whatever its addresses are.
@@ -127,13 +128,12 @@ impl Sensor {
             next_comparison: now,
             next_keeping: now,
             keeper: None,
+            recorder: None,
             control: None,
             hooks: None,
             board: Board::default(),
             status: Lists::default(),
             reload: None,
-            recorder: None,
-            listening: Vec::new(),
             latencies: Latencies::default(),
             service: Service::default(),
             follows_home: false,
@@ -146,6 +146,11 @@ impl Sensor {
             self.engine.remember(service, (first, last), clients);
         }
         self.keeper = Some(keeper);
+    }
+
+    /// Records the frames of incidents.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
     }
 
     /// Answers what is asked there.
@@ -176,11 +181,6 @@ impl Sensor {
     /// How settings are read again when a signal asks for it.
     pub fn reload(&mut self, reload: Reload) {
         self.reload = Some(reload);
-    }
-
-    /// Keeps captures of what incidents touch.
-    pub fn record(&mut self, recorder: Recorder) {
-        self.recorder = Some(recorder);
     }
 
     /// Where the status is put up, once a second.
@@ -225,6 +225,9 @@ impl Sensor {
         self.service.stopping();
         self.curtailer.keep_challenging(false);
         self.keep();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.finish(&self.engine, self.clock.now() - BEHIND);
+        }
         let troubles = self.hooks.as_mut().map(HookSink::finish);
         self.tell_troubles(troubles, sink)
     }
@@ -245,15 +248,20 @@ impl Sensor {
         let mut patience = self.patience();
         for _ in 0..FRAMES_PER_LOOK {
             match self.links.live.next(patience).context("cannot wait for frames")? {
-                Next::Frame(mut frame) => {
-                    self.counts.frames += 1;
+                Next::Frame(mut frame, ring) => {
                     frame.time = self.clock.of(frame.time);
-                    let is_read = self.decoder.decode_into(&frame, packet) == Ok(true);
-                    let challenges = self.challenges.as_ref();
-                    if is_read && let Some(recorder) = &mut self.recorder {
-                        recorder.frame(&frame, packet);
+                    self.counts.frames += 1;
+                    (packet.src, packet.dst) = (Addr::UNSPECIFIED, Addr::UNSPECIFIED);
+                    let read = self.decoder.decode_into(&frame, packet);
+                    let challenges = self.challenges.as_ref().filter(|_| read == Ok(true));
+                    let seen = challenges.map_or(Seen::AsItIs, |to| to.disguise(packet));
+                    // Whoever replays a recording knows nothing of our cookies.
+                    if seen == Seen::AsItIs
+                        && let (Some(recorder), Ok(is_packet)) = (&mut self.recorder, read)
+                    {
+                        recorder.frame(&frame, packet, is_packet, ring as u16);
                     }
-                    if is_read && challenges.is_none_or(|challenges| challenges.disguise(packet)) {
+                    if read == Ok(true) && seen != Seen::Not {
                         self.engine.handle(packet);
                     }
                 }

@@ -1,11 +1,11 @@
 //! From events to those who are told of them: the memory first, then the kernel, then people.
 
 use anyhow::{Context as _, Result};
-use tripline_core::event::{Event, Incident, Notice, SCHEMA_VERSION, ServiceEvent};
-use tripline_core::{Service, Standing};
+use tripline_core::event::{Event, Incident, Notice, SCHEMA_VERSION};
 use tripline_packet::Timestamp;
 
-use super::Sensor;
+use super::record::Recorder;
+use super::{BEHIND, Sensor};
 use crate::hooks;
 use crate::metrics;
 use crate::output::Sink;
@@ -13,15 +13,23 @@ use crate::output::Sink;
 impl Sensor {
     /// Hands over what there is to tell.
     pub(super) fn drain(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        let mut is_news = false;
         while let Some(event) = self.engine.poll() {
             self.keep_event(&event);
             if let Event::Incident(incident) = &event {
                 self.decide(incident);
-                self.keep_frames(incident);
+                is_news = true;
+            }
+            if let Some(recorder) = &mut self.recorder {
+                recorder.event(&event);
             }
             self.hand_over(event, sink)?;
         }
-        for event in self.curtailer.take_events() {
+        if is_news {
+            self.look_at_recordings();
+        }
+        let of_recorder = self.recorder.as_mut().map(Recorder::take_events).unwrap_or_default();
+        for event in self.curtailer.take_events().into_iter().chain(of_recorder) {
             self.tell(event, sink)?;
         }
         Ok(())
@@ -38,20 +46,11 @@ impl Sensor {
         }
     }
 
-    /// Keeps the frames of an incident, and what is known about whom it touched.
-    fn keep_frames(&mut self, incident: &Incident) {
-        let Some(recorder) = &mut self.recorder else {
-            return;
-        };
-        let seen = self.engine.services();
-        let seen = seen.iter().filter(|event| event.standing == Standing::Offered);
-        let seen = seen.map(|ServiceEvent { host, protocol, port, .. }| Service {
-            host: *host,
-            protocol: *protocol,
-            port: *port,
-        });
-        let offered: Vec<Service> = seen.chain(self.listening.iter().copied()).collect();
-        recorder.incident(incident, self.engine.settings(), &offered);
+    /// Lets the recorder see which incidents are open.
+    pub(super) fn look_at_recordings(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.look(&self.engine, self.clock.now() - BEHIND);
+        }
     }
 
     pub(super) fn tell(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {

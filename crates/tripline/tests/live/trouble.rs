@@ -1,20 +1,28 @@
 //! What happens in a year: kills, a second start, a foreign hand in the firewall, a full disk, a
 //! cable that is pulled.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
+use tripline_lab::{Machine, SetClock};
 
 use crate::Test;
-use crate::rig::{Rig, SECOND, V4, V6, is_incident, is_step};
+use crate::rig::{Family, Rig, SECOND, Sensor, V4, V6, is_incident, is_step};
 
 pub(crate) fn trials() -> Vec<Test> {
     vec![
         ("a_second_sensor_does_not_start", second_instance),
-        ("what_a_foreign_hand_removes_comes_back", foreign_flush),
+        ("what_a_foreign_hand_removes_comes_back", || foreign_flush(V4)),
+        ("what_a_foreign_hand_removes_comes_back_v6", || foreign_flush(V6)),
         ("what_nobody_asked_for_goes", foreign_element),
-        ("a_full_disk_does_not_stop_the_sensor", full_disk),
-        ("a_cable_that_is_pulled_and_put_back", down_and_up),
-        ("an_interface_that_is_taken_away_and_made_again", gone_and_back),
+        ("a_full_disk_does_not_stop_the_sensor", || full_disk(V4)),
+        ("a_full_disk_does_not_stop_the_sensor_v6", || full_disk(V6)),
+        ("a_cable_that_is_pulled_and_put_back", || down_and_up(V4)),
+        ("a_cable_that_is_pulled_and_put_back_v6", || down_and_up(V6)),
+        ("an_interface_that_is_taken_away_and_made_again", || gone_and_back(V4)),
+        ("an_interface_that_is_taken_away_and_made_again_v6", || gone_and_back(V6)),
+        ("a_clock_that_is_set_hurts_nobody", clock_set),
         ("settings_are_read_again_whole_or_not_at_all", reload),
         ("a_new_address_is_protected_at_once", new_address),
         ("the_doctor_tells_what_would_be_done", doctor),
@@ -22,15 +30,17 @@ pub(crate) fn trials() -> Vec<Test> {
         ("metrics_count_what_happens", metrics),
         ("a_service_without_root_does_it_all", service),
         ("the_live_view_takes_the_terminal_and_gives_it_back", view),
-        ("what_is_recorded_tells_the_same", record),
+        ("what_is_recorded_tells_the_same", || record(V4)),
+        ("what_is_recorded_tells_the_same_v6", || record(V6)),
         ("an_early_drop_is_one_more_lock", xdp),
         ("a_sensor_without_its_helper_ends", helpless),
         ("fifty_kills_leave_nothing_wrong", kills),
     ]
 }
 
-fn sweep(rig: &Rig, ports: &str) -> Result<()> {
-    rig.machine("scanner").run(&format!("nmap -n -Pn -sT -p {ports},80 {}", V4.server))?;
+fn sweep(rig: &Rig, of: Family, ports: &str) -> Result<()> {
+    let line = format!("nmap {}-n -Pn -sT -p {ports},80 {}", of.nmap, of.server);
+    rig.machine("scanner").run(&line)?;
     Ok(())
 }
 
@@ -39,24 +49,25 @@ fn second_instance() -> Result<()> {
     let mut sensor = rig.sensor("")?;
     let second = rig.tripline("watch --json")?;
     ensure!(!second.success && second.err.contains("another tripline"), "{}", second.err);
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait("sweep", |event| is_incident(event, "sweep", V4.scanner))?;
     Ok(())
 }
 
-fn foreign_flush() -> Result<()> {
+fn foreign_flush(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--enforce")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, of, "1-30")?;
     sensor.wait("a curtailment", |event| {
-        is_step(event, "curtailed", V4.scanner) && event["from"] == "everything"
+        is_step(event, "curtailed", of.scanner) && event["from"] == "everything"
     })?;
-    for vandalism in ["flush ruleset", "flush set inet tripline hosts4"] {
+    let hosts = if of.server == V4.server { "hosts4" } else { "hosts6" };
+    for vandalism in ["flush ruleset", &format!("flush set inet tripline {hosts}")] {
         rig.machine("server").run(&format!("nft {vandalism}"))?;
-        rig.eventually("it is back", 8 * SECOND, |rig| rig.is_dropped(V4.scanner))?;
-        sensor.wait_for_step("repaired", V4.scanner)?;
-        ensure!(!rig.gets_page("scanner", V4.server)?, "let in by `{vandalism}`");
-        ensure!(rig.gets_page("neighbour", V4.server)?, "the repair cut off the neighbour");
+        rig.eventually("it is back", 8 * SECOND, |rig| rig.is_dropped(of.scanner))?;
+        sensor.wait_for_step("repaired", of.scanner)?;
+        ensure!(!rig.gets_page("scanner", of.server)?, "let in by `{vandalism}`");
+        ensure!(rig.gets_page("neighbour", of.server)?, "the repair cut off the neighbour");
     }
     Ok(())
 }
@@ -76,7 +87,7 @@ fn foreign_element() -> Result<()> {
     Ok(())
 }
 
-fn full_disk() -> Result<()> {
+fn full_disk(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let state = rig.state();
     std::fs::create_dir_all(&state)?;
@@ -89,31 +100,31 @@ fn full_disk() -> Result<()> {
 
     let mut sensor = rig.sensor("--enforce")?;
     shell(&fill)?;
-    sweep(&rig, "1-30")?;
-    sensor.wait_for_step("curtailed", V4.scanner)?;
-    ensure!(!rig.gets_page("scanner", V4.server)?, "not cut off on a full disk");
+    sweep(&rig, of, "1-30")?;
+    sensor.wait_for_step("curtailed", of.scanner)?;
+    ensure!(!rig.gets_page("scanner", of.server)?, "not cut off on a full disk");
     let told = sensor.events().iter().any(|event| event["name"] == "store_trouble");
     ensure!(told, "no word on the disk:\n{}", sensor.job.said());
     // Room again: it is written down after all, and outlives a restart.
     shell(&empty)?;
     rig.eventually("the incident is kept", 15 * SECOND, |rig| {
-        Ok(rig.tripline("incidents")?.out.contains(V4.scanner))
+        Ok(rig.tripline("incidents")?.out.contains(of.scanner))
     })?;
     sensor.stop()?;
     let sensor = rig.sensor("--enforce")?;
     let list = rig.tripline("curtailed")?.out;
-    ensure!(list.contains(V4.scanner), "forgotten over a restart:\n{list}");
+    ensure!(list.contains(of.scanner), "forgotten over a restart:\n{list}");
     // A start without room is a start all the same.
     drop(sensor);
     shell(&fill)?;
     let mut sensor = rig.sensor("--enforce")?;
-    rig.tripline(&format!("release {}", V4.scanner))?;
-    sweep(&rig, "31-60")?;
-    sensor.wait_for_step("curtailed", V4.scanner)?;
+    rig.tripline(&format!("release {}", of.scanner))?;
+    sweep(&rig, of, "31-60")?;
+    sensor.wait_for_step("curtailed", of.scanner)?;
     Ok(())
 }
 
-fn down_and_up() -> Result<()> {
+fn down_and_up(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--enforce")?;
     rig.machine("server").run("ip link set eth0 down")?;
@@ -121,26 +132,34 @@ fn down_and_up() -> Result<()> {
     rig.machine("server")
         .run("ip link set eth0 up && ip -6 addr add 2001:db8:1::10/64 dev eth0 nodad")?;
     sensor.wait("word on the interface", |event| event["name"] == "interface_up")?;
-    sweep(&rig, "1-30")?;
-    sensor.wait_for_step("curtailed", V4.scanner)?;
+    sweep(&rig, of, "1-30")?;
+    sensor.wait_for_step("curtailed", of.scanner)?;
     Ok(())
 }
 
-fn gone_and_back() -> Result<()> {
+fn gone_and_back(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let server = rig.machine("server");
     let mut sensor = rig.sensor("--enforce")?;
-    // A name that goes with one interface and comes with another.
+    make_again(server, &mut sensor)?;
+    sweep(&rig, of, "1-30")?;
+    sensor.wait_for_step("curtailed", of.scanner)?;
+    Ok(())
+}
+
+/// A name that goes with one interface and comes with another.
+fn make_again(server: &Machine, sensor: &mut Sensor) -> Result<()> {
     server.run("ip link set eth0 down && ip link set eth0 name gone0")?;
     sensor.wait("word on the interface", |event| event["name"] == "interface_down")?;
     server.run("ip link add eth0 type bridge && ip link set eth0 up")?;
     sensor.wait("word on the interface", |event| event["name"] == "interface_up")?;
     server.run("ip link del eth0")?;
     sensor.wait("word on the interface", |event| event["name"] == "interface_down")?;
-    server.run("ip link set gone0 name eth0 && ip link set eth0 up")?;
+    server.run(
+        "ip link set gone0 name eth0 && ip link set eth0 up && \
+         ip -6 addr add 2001:db8:1::10/64 dev eth0 nodad",
+    )?;
     sensor.wait("word on the interface", |event| event["name"] == "interface_up")?;
-    sweep(&rig, "1-30")?;
-    sensor.wait_for_step("curtailed", V4.scanner)?;
     Ok(())
 }
 
@@ -150,10 +169,15 @@ fn kills() -> Result<()> {
     let rig = Rig::new()?;
     let mut told = std::collections::BTreeSet::new();
     for run in 0..RUNS {
+        let of = if run % 2 == 0 { V4 } else { V6 };
         let sensor = rig.sensor("--enforce")?;
         let first = 1 + run * 20;
-        let scan =
-            format!("nmap -n -Pn -sT --host-timeout 2s -p {first}-{},80 {}", first + 19, V4.server);
+        let scan = format!(
+            "nmap {}-n -Pn -sT --host-timeout 2s -p {first}-{},80 {}",
+            of.nmap,
+            first + 19,
+            of.server
+        );
         let _scan = rig.machine("scanner").start(&scan)?;
         // Instants that are spread over start, verdict and curtailment; the same in each run of the
         // test, so that a failure can be looked at.
@@ -175,10 +199,10 @@ fn kills() -> Result<()> {
             let intent = rig.tripline("curtailed --json")?.out;
             let wanted = intent.lines().filter(|line| line.contains("\"everything\"")).count();
             let held = intent.lines().filter(|line| !line.contains("\"kernel\":null")).count();
-            Ok(held == intent.lines().count() && rig.is_dropped(V4.scanner)? == (wanted > 0))
+            Ok(held == intent.lines().count() && rig.is_dropped(of.scanner)? == (wanted > 0))
         })?;
-        ensure!(rig.gets_page("neighbour", V4.server)?, "run {run}: the neighbour is cut off");
-        let done = rig.tripline(&format!("release {}", V4.scanner))?;
+        ensure!(rig.gets_page("neighbour", of.server)?, "run {run}: the neighbour is cut off");
+        let done = rig.tripline(&format!("release {}", of.scanner))?;
         ensure!(done.success || done.err.contains("nobody"), "{}", done.err);
     }
     ensure!(told.len() > 10, "only {} sweeps were told: nothing was tested", told.len());
@@ -188,7 +212,7 @@ fn kills() -> Result<()> {
 fn reload() -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--enforce")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait_for_step("curtailed", V4.scanner)?;
     // A friend from now on: he is let in.
     rig.write_settings(&format!("friends = [{:?}]", V4.scanner))?;
@@ -201,7 +225,7 @@ fn reload() -> Result<()> {
     sensor.job.signal(Signal::SIGHUP)?;
     let refused = sensor.wait("a refusal", |event| event["name"] == "settings_refused")?;
     ensure!(refused["message"].as_str().is_some_and(|text| text.contains("alpha")), "{refused}");
-    sweep(&rig, "31-60")?;
+    sweep(&rig, V4, "31-60")?;
     std::thread::sleep(2 * SECOND);
     ensure!(rig.gets_page("scanner", V4.server)?, "what was refused is in force");
     Ok(())
@@ -223,7 +247,7 @@ fn doctor() -> Result<()> {
     let before = rig.tripline("doctor --width 200")?;
     ensure!(before.success && before.out.contains("no sensor has ever run"), "{before:?}");
     let mut sensor = rig.sensor("")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait_for_step("would_curtail", V4.scanner)?;
     std::thread::sleep(2 * SECOND);
     let after = rig.tripline("doctor --width 200")?;
@@ -257,13 +281,16 @@ fn rights() -> Result<()> {
     let status = std::fs::read_to_string(format!("/proc/{helper}/status"))?;
     // CAP_NET_ADMIN is number 12.
     ensure!(status.contains("CapPrm:\t0000000000001000"), "{status}");
+    // What is remembered is nobody else's business, nor is who may be asked to change it.
+    let mode = std::fs::metadata(rig.state())?.permissions().mode() & 0o777;
+    ensure!(mode == 0o700, "the memory is open to others: {mode:o}");
     Ok(())
 }
 
 fn metrics() -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--enforce")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait("a curtailment", |event| event["from"] == "everything")?;
     std::thread::sleep(2 * SECOND);
     let text = rig.machine("server").run("curl -s http://127.0.0.1:9717/metrics")?.out;
@@ -314,7 +341,7 @@ fn service() -> Result<()> {
     ))?;
     told("READY=1").with_context(|| job.said())?;
     told("WATCHDOG=1")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     rig.eventually("the scanner is cut off", 5 * SECOND, |rig| rig.is_dropped(V4.scanner))
         .with_context(|| job.said())?;
     job.signal(Signal::SIGHUP)?;
@@ -342,27 +369,55 @@ fn view() -> Result<()> {
     Ok(())
 }
 
+/// Sweeps are judged and curtailed, and nothing that is in force ends, whatever the clock does.
+fn clock_set() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    let is_set = |event: &serde_json::Value| event["name"] == "clock_set";
+    let forward = SetClock::by(4)?;
+    sensor.wait("word on the clock", is_set)?;
+    sweep(&rig, V4, "1-30")?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
+    drop(forward);
+    let word = sensor.wait("word on the clock", is_set)?;
+    ensure!(word["message"].as_str().is_some_and(|text| text.contains("set back")), "{word}");
+    sweep(&rig, V6, "1-30")?;
+    sensor.wait_for_step("curtailed", V6.scanner)?;
+    ensure!(rig.is_dropped(V4.scanner)? && rig.is_dropped(V6.scanner)?, "let in too early");
+    for server in [V4.server, V6.server] {
+        ensure!(rig.gets_page("neighbour", server)?, "the clock cut off the neighbour");
+    }
+    let events = sensor.stop()?;
+    let first = |source: &str| {
+        let incident = events.iter().find(|event| is_incident(event, "sweep", source));
+        incident.map(|event| event["first"].to_string())
+    };
+    ensure!(first(V4.scanner) < first(V6.scanner), "time went back");
+    Ok(())
+}
+
 /// A capture that was kept, read with the settings beside it, tells what was told live.
-fn record() -> Result<()> {
+fn record(of: Family) -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--record")?;
-    ensure!(rig.gets_page("neighbour", V4.server)?, "no page");
-    sweep(&rig, "1-30")?;
+    ensure!(rig.gets_page("neighbour", of.server)?, "no page");
+    sweep(&rig, of, "1-30")?;
     sensor.wait("a proven address", |event| event["proof"]["level"] == "proven")?;
     std::thread::sleep(SECOND);
     let live = sensor.stop()?;
     let live = live.iter().rfind(|event| event["kind"] == "incident").cloned().unwrap_or_default();
     let folder = rig.state().join("record");
     let entries: Vec<_> = std::fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
-    let capture = entries.iter().map(std::fs::DirEntry::path);
-    let capture =
-        capture.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "pcap"));
-    let capture = capture.with_context(|| format!("no capture in {entries:?}"))?;
+    let settings = entries.iter().map(std::fs::DirEntry::path);
+    let settings =
+        settings.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "toml"));
+    let settings = settings.with_context(|| format!("no settings in {entries:?}"))?;
+    let name = settings.with_extension("");
     let read = rig.machine("server").run(&format!(
-        "{} read --json --settings {} {}",
+        "{} read --json --settings {}.toml {}-*.pcapng",
         env!("CARGO_BIN_EXE_tripline"),
-        capture.with_extension("toml").display(),
-        capture.display()
+        name.display(),
+        name.display()
     ))?;
     let events = read.out.lines().map(serde_json::from_str::<serde_json::Value>);
     let events = events.collect::<Result<Vec<_>, _>>()?;
@@ -370,18 +425,27 @@ fn record() -> Result<()> {
     for key in ["id", "verdict", "sources", "shape", "techniques", "found", "proof", "first"] {
         ensure!(again[key] == live[key], "{key}: {} live, {} read", live[key], again[key]);
     }
-    ensure!(!read.out.contains(V4.neighbour), "a neighbour was recorded");
+    // Live, what only adds to an incident is not told each time.
+    let steps =
+        |event: &serde_json::Value| event["evidence"].as_array().cloned().unwrap_or_default();
+    ensure!(!steps(&live).is_empty() && steps(again).starts_with(&steps(&live)), "other evidence");
+    ensure!(!read.out.contains(of.neighbour), "a neighbour was recorded");
     Ok(())
 }
 
 fn xdp() -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor_with("[curtail]\nxdp = true\n", "--enforce")?;
-    sweep(&rig, "1-30")?;
+    sweep(&rig, V4, "1-30")?;
     sensor.wait("a curtailment", |event| event["from"] == "everything")?;
     ensure!(!rig.gets_page("scanner", V4.server)?, "not cut off");
     ensure!(rig.gets_page("neighbour", V4.server)?, "the neighbour is cut off");
     // The counter of the set shows what came past the shield: no SYN. The list shows both.
+    let list = rig.machine("server").run("nft list set inet tripline hosts4")?.out;
+    ensure!(list.contains("counter packets 0"), "{list}");
+    // It goes with an interface that is made again.
+    make_again(rig.machine("server"), &mut sensor)?;
+    ensure!(!rig.gets_page("scanner", V4.server)?, "let in by another interface");
     let list = rig.machine("server").run("nft list set inet tripline hosts4")?.out;
     ensure!(list.contains("counter packets 0"), "{list}");
     let list = rig.tripline("curtailed --json")?.out;

@@ -170,7 +170,7 @@ fn hold_off(status: &mut Status) {
             ledger.add(found.clone());
             let left = found.until.since(status.now).as_secs();
             let kernel = (at != 1).then_some((left, 17 * at as u64));
-            status.curtailed.push(InForce { curtailment: found, left, kernel });
+            status.curtailed.push(InForce { curtailment: found, enforced: true, left, kernel });
         }
     }
 }

@@ -132,11 +132,11 @@ impl Challenges {
     }
 
     /// Makes of a packet of a challenge what there would be without: of our answer the refusal that
-    /// the kernel would have sent. `false`: there would be none.
-    pub fn disguise(&self, packet: &mut Packet) -> bool {
+    /// the kernel would have sent.
+    pub fn disguise(&self, packet: &mut Packet) -> Seen {
         const SYN_ACK: u16 = TcpFlags::SYN | TcpFlags::ACK;
         const RST_ACK: u16 = TcpFlags::RST | TcpFlags::ACK;
-        let Body::Tcp(tcp) = packet.body else { return true };
+        let Body::Tcp(tcp) = packet.body else { return Seen::AsItIs };
         let (src, dst) = ((packet.src, tcp.src_port), (packet.dst, tcp.dst_port));
         let (inward, outward) =
             (Ends { client: src, server: dst }, Ends { client: dst, server: src });
@@ -151,14 +151,25 @@ impl Challenges {
                     options: TcpOptions::default(),
                     ..tcp
                 });
-                true
+                Seen::AsRefusal
             }
             // Our end of it.
-            RST_ACK => !knows(before_seq, outward, before_ack),
-            TcpFlags::ACK => !knows(before_ack, inward, before_seq),
-            _ => true,
+            RST_ACK if knows(before_seq, outward, before_ack) => Seen::Not,
+            TcpFlags::ACK if knows(before_ack, inward, before_seq) => Seen::Not,
+            _ => Seen::AsItIs,
         }
     }
+}
+
+/// How the detector sees a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It is none of a challenge.
+    AsItIs,
+    /// As the refusal that would have been there.
+    AsRefusal,
+    /// There would have been none.
+    Not,
 }
 
 impl Drop for Challenges {

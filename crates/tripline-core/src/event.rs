@@ -5,7 +5,7 @@
 
 mod incident;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tripline_packet::{Addr, Prefix, Timestamp};
 
 use crate::catalog::Risk;
@@ -20,7 +20,7 @@ pub use incident::{
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Something to report.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
@@ -39,7 +39,7 @@ pub enum Event {
 }
 
 /// Something that was done about a source, or would have been.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Curtailment {
     /// Version of the contract.
@@ -70,7 +70,7 @@ pub struct Curtailment {
 }
 
 /// What is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CurtailmentStep {
@@ -106,7 +106,7 @@ impl CurtailmentStep {
 }
 
 /// One or more attempts of a source at one service that nobody offers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Probe {
     /// Version of the contract.
@@ -156,7 +156,7 @@ pub struct Probe {
 }
 
 /// A service of the inventory.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceEvent {
     /// Version of the contract.
@@ -183,7 +183,7 @@ pub struct ServiceEvent {
 }
 
 /// Something the operator should know about the sensor or its input.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Notice {
     /// Version of the contract.
@@ -199,7 +199,7 @@ pub struct Notice {
 }
 
 /// A name and a count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NamedCount {
     /// Name.
@@ -209,7 +209,7 @@ pub struct NamedCount {
 }
 
 /// Totals at the end of a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Version of the contract.

@@ -71,7 +71,7 @@ pub(crate) struct Incident {
     /// What was told last, to see what is new.
     told: Option<Told>,
     /// The last attempt that was told of.
-    told_last: Option<Timestamp>,
+    told_last: Option<(Timestamp, u64)>,
 }
 
 /// What makes an update worth telling.
@@ -294,13 +294,18 @@ impl Incident {
 
     /// Whether anything at all was added since it was told last.
     pub(crate) fn has_grown(&self) -> bool {
-        self.told.is_some() && self.told_last != Some(self.last)
+        self.told.is_some() && self.told_last != Some(self.size())
+    }
+
+    /// Several attempts may come to their outcome at one instant.
+    fn size(&self) -> (Timestamp, u64) {
+        (self.last, self.sweep.outcomes.total())
     }
 
     /// The report of the present state.
     pub(crate) fn report(&mut self, context: &Context<'_>) -> Report {
         self.told = Some(self.tellable());
-        self.told_last = Some(self.last);
+        self.told_last = Some(self.size());
         self.updates += 1;
         let entry = self.entry(context.catalog);
         let shape = self.is_sweep().then(|| self.sweep.shape());

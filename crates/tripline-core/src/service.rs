@@ -1,6 +1,8 @@
 //! What can be attempted: services, and the words for how an attempt went.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use tripline_packet::Addr;
@@ -88,8 +90,49 @@ impl Serialize for Service {
     }
 }
 
+/// Reads what [`Display`](fmt::Display) writes.
+impl FromStr for Service {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || format!("`{text}` is no service; write 192.0.2.10:21/tcp");
+        let addr = |text: &str| text.parse::<IpAddr>().map(Addr::from).map_err(|_| bad());
+        let number = |text: &str| text.parse::<u16>().map_err(|_| bad());
+        let named = |(host, rest): (&str, &str)| {
+            let (protocol, port) = match rest.split_once(' ') {
+                Some(("icmp", number)) => (Protocol::Icmp, number.strip_prefix("type ")),
+                Some(("ip", number)) => (Protocol::Ip, number.strip_prefix("protocol ")),
+                None if rest == "arp" => (Protocol::Arp, Some("0")),
+                None if rest == "nd" => (Protocol::Nd, Some("0")),
+                _ => return Err(bad()),
+            };
+            let port = number(port.ok_or_else(bad)?)?;
+            Ok(Self { host: addr(host)?, protocol, port })
+        };
+        if let Some(parts) = text.split_once(' ') {
+            return named(parts);
+        }
+        let (socket, protocol) = text.rsplit_once('/').ok_or_else(bad)?;
+        let protocol = match protocol {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            "sctp" => Protocol::Sctp,
+            _ => return Err(bad()),
+        };
+        let (host, port) = socket.rsplit_once(':').ok_or_else(bad)?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        Ok(Self { host: addr(bare.unwrap_or(host))?, protocol, port: number(port)? })
+    }
+}
+
+impl<'de> Deserialize<'de> for Service {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -139,7 +182,7 @@ impl fmt::Display for Outcome {
 }
 
 /// What is known about a service, and so whether an attempt at it is a probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {

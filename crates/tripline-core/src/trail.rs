@@ -18,6 +18,8 @@ pub(crate) struct Step {
     pub(crate) time: Timestamp,
     /// Who: of a party of several addresses, this one.
     pub(crate) source: Addr,
+    /// 0 where there is none, or none is known.
+    pub(crate) source_port: u16,
     pub(crate) service: Service,
     pub(crate) technique: Technique,
     pub(crate) outcome: Outcome,
@@ -57,6 +59,7 @@ impl Step {
         });
         EvidenceStep {
             time: self.time,
+            source_port: (self.source_port != 0).then_some(self.source_port),
             service: self.service,
             technique: self.technique,
             outcome: self.outcome,

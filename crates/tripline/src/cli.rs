@@ -1,9 +1,17 @@
 //! The command line: what can be typed, and its help.
 
+#[cfg(target_os = "linux")]
+pub mod replay;
+pub mod report;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use tripline_packet::Prefix;
+
+#[cfg(target_os = "linux")]
+pub use replay::ReplayArgs;
+pub use report::ReportArgs;
 
 use crate::settings::{self, Layers, Span};
 use crate::term::{ColorChoice, Terminal};
@@ -77,6 +85,13 @@ pub enum Command {
     /// Explain an event, an incident or an address
     #[command(long_about = EXPLAIN_ABOUT, after_long_help = EXPLAIN_MORE)]
     Explain(ExplainArgs),
+    /// Write a report to hand on, or a complaint to a provider
+    #[command(long_about = report::ABOUT, after_long_help = report::MORE)]
+    Report(ReportArgs),
+    /// Show what other settings would change
+    #[cfg(target_os = "linux")]
+    #[command(long_about = replay::ABOUT, after_long_help = replay::MORE)]
+    Replay(ReplayArgs),
     /// Print all settings with their defaults, or check a settings file
     #[command(long_about = SETTINGS_ABOUT, after_long_help = SETTINGS_MORE)]
     Settings(SettingsArgs),

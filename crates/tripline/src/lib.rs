@@ -10,15 +10,18 @@
 //! golden cases call. Outputs see nothing but events.
 #![forbid(unsafe_code)]
 
+pub mod abuse;
 pub mod capture;
 pub mod cli;
 pub mod command;
 pub mod data;
 #[cfg(target_os = "linux")]
 pub mod doctor;
+pub mod document;
 pub mod explain;
 #[cfg(target_os = "linux")]
 pub mod hooks;
+pub mod html;
 pub mod human;
 #[cfg(target_os = "linux")]
 pub mod log;
@@ -27,6 +30,8 @@ pub mod metrics;
 pub mod output;
 mod progress;
 mod prose;
+#[cfg(target_os = "linux")]
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod settings;

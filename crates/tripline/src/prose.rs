@@ -34,14 +34,16 @@ pub(crate) fn inline(mut line: Line, text: &str, color: bool) -> Line {
     line
 }
 
+/// A part of a text.
 #[derive(Debug, PartialEq, Eq)]
-enum Block<'a> {
+pub(crate) enum Block<'a> {
     Gap,
     Paragraph(String),
     Item { marker: &'a str, text: String },
 }
 
-fn blocks(text: &str) -> Vec<Block<'_>> {
+/// The parts of a text.
+pub(crate) fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     for line in text.trim().lines().map(str::trim) {
         if line.is_empty() {

@@ -76,7 +76,21 @@ const FRAMES_PER_KEY: u64 = 1_024;
 /// The sink cannot take an event. Trouble with the input is no error: see [`Finished::troubles`].
 pub fn run<S: FrameSource>(
     source: &mut S,
+    settings: Settings,
+    sink: &mut dyn Sink,
+    watch: &mut dyn Watch,
+) -> Result<Finished> {
+    run_telling(source, settings, Emit::Final, sink, watch)
+}
+
+/// As [`run`], telling each update of an incident as a sensor does, or its final state alone.
+///
+/// # Errors
+/// As of [`run`].
+pub fn run_telling<S: FrameSource>(
+    source: &mut S,
     mut settings: Settings,
+    emit: Emit,
     sink: &mut dyn Sink,
     watch: &mut dyn Watch,
 ) -> Result<Finished> {
@@ -89,7 +103,7 @@ pub fn run<S: FrameSource>(
         settings.home = inferred.home;
     }
 
-    let mut engine = engine(settings, intake.key())?;
+    let mut engine = engine(settings, intake.key(), emit)?;
     let mut alerts = 0;
     for packet in &sample {
         engine.handle(packet);
@@ -112,14 +126,14 @@ pub fn run<S: FrameSource>(
     Ok(Finished { frames: intake.frames, troubles: intake.troubles, alerts })
 }
 
-fn engine(settings: Settings, key: [u64; 2]) -> Result<Engine> {
+fn engine(settings: Settings, key: [u64; 2], emit: Emit) -> Result<Engine> {
     Ok(Engine::new(Config {
         settings,
         catalog: data::catalog()?,
         likelihoods: data::likelihoods()?,
         tools: data::tools()?,
         key,
-        emit: Emit::Final,
+        emit,
     }))
 }
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use tripline::output::{JsonLines, Sink as _};
-use tripline_core::event::{Event, Proof};
-use tripline_core::{Outcome, Technique};
+use tripline_core::event::{Event, Incident, Proof};
+use tripline_core::{Outcome, Service, Technique};
 
 fn lines(events: Vec<Event>) -> Vec<String> {
     let mut lines = JsonLines(Vec::new());
@@ -39,6 +39,42 @@ fn kind_and_schema_come_first() {
         let rest = line.strip_prefix("{\"kind\":\"").unwrap();
         let (_, rest) = rest.split_once('"').unwrap();
         assert!(rest.starts_with(",\"schema\":1,"), "{line}");
+    }
+}
+
+/// A stored event is whole: but for the sample of touches, which is not part of the contract.
+#[test]
+fn what_is_written_can_be_read_again() {
+    for line in lines(fixture::events()) {
+        let read: Event = serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}\n{line}"));
+        assert_eq!(serde_json::to_string(&read).unwrap(), line);
+    }
+    // Written before `source_port` was added.
+    let mut older = serde_json::to_value(fixture::vertical()).unwrap();
+    for step in older["evidence"].as_array_mut().unwrap() {
+        step.as_object_mut().unwrap().remove("source_port").unwrap();
+    }
+    let read: Incident = serde_json::from_value(older).unwrap();
+    assert!(read.evidence.iter().all(|step| step.source_port.is_none()));
+}
+
+#[test]
+fn services_are_read_as_they_are_shown() {
+    for text in [
+        "192.0.2.10:21/tcp",
+        "[2001:db8::1]:53/udp",
+        "[2001:db8::1]:5060/sctp",
+        "192.0.2.10 icmp type 8",
+        "2001:db8::1 ip protocol 47",
+        "192.0.2.10 arp",
+        "fe80::1 nd",
+    ] {
+        assert_eq!(text.parse::<Service>().unwrap().to_string(), text);
+    }
+    for text in
+        ["", "192.0.2.10", "192.0.2.10:21", "192.0.2.10:99999/tcp", "x:1/tcp", "192.0.2.10 icmp 8"]
+    {
+        assert!(text.parse::<Service>().is_err(), "{text}");
     }
 }
 

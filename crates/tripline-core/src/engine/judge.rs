@@ -118,6 +118,7 @@ impl Engine {
         let mut step = Step {
             time: attempt.opened,
             source,
+            source_port: attempt.source_port,
             service,
             technique,
             outcome,

@@ -276,6 +276,7 @@ impl Engine {
         }
         self.tracker.finish(self.now, self.settings.silence);
         self.judge_signals();
+        self.tell_growth();
         self.close(true);
         self.note_limits();
     }

@@ -1,13 +1,13 @@
 //! What is told about a sweep, and all that it consists of.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tripline_packet::{Addr, Prefix, Timestamp};
 
 use crate::catalog::Risk;
 use crate::service::{Direction, Outcome, Service, Standing, Technique};
 
 /// What an incident is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -46,7 +46,7 @@ impl Verdict {
 }
 
 /// The shape of a sweep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
@@ -61,7 +61,7 @@ pub enum Shape {
 }
 
 /// How fast a sweep went.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pace {
     /// `fast` or `slow`: slow when the median gap between new services is 10 s or more.
@@ -73,7 +73,7 @@ pub struct Pace {
 }
 
 /// Fast or slow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PaceClass {
@@ -84,7 +84,7 @@ pub enum PaceClass {
 }
 
 /// In which order the targets were tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
@@ -95,7 +95,7 @@ pub enum Order {
 }
 
 /// Attempts by how they ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OutcomeCounts {
     /// Sessions and answers.
@@ -139,7 +139,7 @@ impl OutcomeCounts {
 }
 
 /// What is known about the ownership of a source address.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "level", rename_all = "snake_case")]
 pub enum Proof {
@@ -156,7 +156,7 @@ pub enum Proof {
 }
 
 /// What should be done about an incident.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Response {
     /// What to do.
@@ -166,7 +166,7 @@ pub struct Response {
 }
 
 /// What to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -181,7 +181,7 @@ pub enum Action {
 }
 
 /// A service that answered the sweep.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Found {
     /// Which.
@@ -197,7 +197,7 @@ pub struct Found {
 
 /// What a source said to a service that nobody offers, after it had completed a handshake with it:
 /// a challenge.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Said {
     /// To whom it took itself to be speaking.
@@ -212,12 +212,14 @@ pub struct Said {
 }
 
 /// One step of the evidence: an attempt, what was known about the service, and its weight.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EvidenceStep {
     /// When the attempt was made.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub time: Timestamp,
+    /// The port that it came from: behind an address that many share it tells who it was (RFC 6302).
+    pub source_port: Option<u16>,
     /// At what.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub service: Service,
@@ -242,7 +244,7 @@ pub struct EvidenceStep {
 }
 
 /// A tool's mark on a packet.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ToolMark {
     /// Name of the tool.
@@ -265,7 +267,7 @@ pub struct Touch {
 }
 
 /// Everything that one source, or a coordinated set, did.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Incident {
     /// Version of the contract.

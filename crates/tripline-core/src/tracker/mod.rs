@@ -23,6 +23,8 @@ use crate::tools::{Print, Tools};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Attempt {
     pub(crate) source: Addr,
+    /// The port it came from; 0 where there is none, or none is known.
+    pub(crate) source_port: u16,
     pub(crate) service: Service,
     pub(crate) technique: Technique,
     pub(crate) outcome: Outcome,
@@ -299,6 +301,7 @@ impl Tracker {
         };
         self.signals.push(Signal::Attempt(Attempt {
             source,
+            source_port: 0,
             service,
             technique,
             outcome,
@@ -409,8 +412,10 @@ fn attempt_of(flow: &Flow, outcome: Outcome) -> Attempt {
         (Technique::Connect, Outcome::HalfOpen) => Technique::Syn,
         (technique, _) => technique,
     };
+    let end = flow.origin_end();
     Attempt {
-        source: flow.origin(),
+        source: end.host,
+        source_port: if end.protocol.has_ports() { end.port } else { 0 },
         service: flow.service(),
         technique,
         outcome,

@@ -91,13 +91,18 @@ fn explained(error: &io::Error, folder: &Path) -> anyhow::Error {
     }
 }
 
-/// Lists what the sensor remembers.
-pub(super) fn incidents(args: &crate::cli::IncidentsArgs) -> Result<Exit> {
-    let folder = state(&args.settings)?;
+/// What the sensor remembers.
+pub(super) fn open_store(settings: &SettingsOptions) -> Result<tripline_store::Store> {
+    let folder = state(settings)?;
     if !folder.join(tripline_store::FILE).exists() {
         bail!("no sensor has ever run in {} (`state` under [watch])", folder.display());
     }
-    let store = tripline_store::Store::open(&folder)?;
+    Ok(tripline_store::Store::open(&folder)?)
+}
+
+/// Lists what the sensor remembers.
+pub(super) fn incidents(args: &crate::cli::IncidentsArgs) -> Result<Exit> {
+    let store = open_store(&args.settings)?;
     let now = crate::watch::clock::Clock::start().now();
     let found = match &args.id {
         Some(id) => store.incident(id)?.into_iter().collect(),

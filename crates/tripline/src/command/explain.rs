@@ -15,7 +15,7 @@ use crate::output::{JsonLines, Sink as _};
 use crate::progress::Progress;
 use crate::run::run;
 
-use super::{Exit, print_page, write_out};
+use super::{Exit, is_incident_id, print_page, write_out};
 
 pub(super) fn explain(args: &ExplainArgs) -> Result<Exit> {
     let catalog = data::catalog()?;
@@ -96,12 +96,6 @@ fn unknown(catalog: &Catalog, name: &str, subject: &Subject) -> String {
             message
         }
     }
-}
-
-/// `I-` and ten hexadecimal digits.
-fn is_incident_id(text: &str) -> bool {
-    let digits = text.strip_prefix("I-").or_else(|| text.strip_prefix("i-"));
-    digits.is_some_and(|digits| digits.chars().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 fn absent(name: &str, subject: &Subject, files: &[PathBuf]) -> String {

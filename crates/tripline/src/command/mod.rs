@@ -5,14 +5,19 @@ mod control;
 mod explain;
 mod read;
 #[cfg(target_os = "linux")]
+mod replay;
+mod report;
+#[cfg(target_os = "linux")]
 mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+use tripline_packet::Timestamp;
 
 #[cfg(target_os = "linux")]
 use crate::cli::DoctorArgs;
@@ -86,6 +91,9 @@ fn run(cli: Cli) -> Result<Exit> {
         #[cfg(target_os = "linux")]
         Command::HooksRunner => watch::hooks_runner(),
         Command::Explain(args) => explain::explain(&args),
+        Command::Report(args) => report::report(&args),
+        #[cfg(target_os = "linux")]
+        Command::Replay(args) => replay::replay(&args),
         Command::Settings(args) => print_or_check_settings(&args),
         Command::Schema => print(SCHEMA),
     }
@@ -134,6 +142,18 @@ fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Exi
     let mut out = io::BufWriter::new(io::stdout().lock());
     write(&mut out).and_then(|()| out.flush()).context("cannot write to standard output")?;
     Ok(Exit::Fine)
+}
+
+/// The wall's time.
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::EPOCH + since
+}
+
+/// `I-` and ten hexadecimal digits.
+fn is_incident_id(text: &str) -> bool {
+    let digits = text.strip_prefix("I-").or_else(|| text.strip_prefix("i-"));
+    digits.is_some_and(|digits| digits.chars().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 /// Has the reader of our output gone away? `tripline read … | head` is no error.

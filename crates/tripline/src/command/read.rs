@@ -53,7 +53,7 @@ pub(super) fn read(args: &ReadArgs) -> Result<Exit> {
 }
 
 /// An empty capture is read; one that only gives trouble is not.
-fn is_readable(finished: Finished) -> bool {
+pub(super) fn is_readable(finished: Finished) -> bool {
     finished.frames > 0 || finished.troubles == 0
 }
 
@@ -69,7 +69,7 @@ pub(super) fn input(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 /// A file's name as it is shown.
-fn name(path: &Path) -> String {
+pub(super) fn name(path: &Path) -> String {
     if path == Path::new("-") {
         return "standard input".to_owned();
     }

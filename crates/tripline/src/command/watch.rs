@@ -240,7 +240,7 @@ fn is_challenging(settings: &Settings, is_host: bool) -> bool {
 }
 
 fn recorder(settings: &Settings, interfaces: &[Interface]) -> Result<Recorder> {
-    let folder = settings.watch.state.join("record");
+    let folder = settings.watch.state.join(record::FOLDER);
     let options = record::Options::new(folder, settings.watch.record_size);
     let recorded = |interface: &Interface| RecordedInterface {
         name: interface.name.clone(),

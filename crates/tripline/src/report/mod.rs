@@ -5,6 +5,7 @@ pub(crate) mod bar;
 pub(crate) mod curtailed;
 pub mod incident;
 pub(crate) mod picture;
+pub(crate) mod points;
 pub mod stream;
 pub mod table;
 mod tables;

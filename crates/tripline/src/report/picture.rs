@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use tripline_core::Service;
 use tripline_core::event::{Found, Incident, Shape, Touch};
-use tripline_core::{Protocol, Service};
-use tripline_packet::{Addr, Timestamp};
+use tripline_packet::Timestamp;
 
 use crate::human;
 use crate::term::{Ink, Line, Page, Terminal};
+
+use super::points::{Point, of_main_kind};
 
 /// Cells of a picture.
 const COLUMNS: usize = 60;
@@ -44,30 +46,6 @@ struct Plot {
     rows: usize,
     columns: usize,
     marks: Vec<Mark>,
-}
-
-/// A port of a protocol, or a host.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Point {
-    Port(Protocol, u16),
-    Host(Addr),
-}
-
-impl Point {
-    fn port(service: Service) -> Self {
-        Self::Port(service.protocol, service.port)
-    }
-
-    fn host(service: Service) -> Self {
-        Self::Host(service.host)
-    }
-
-    fn label(self) -> String {
-        match self {
-            Self::Port(_, port) => port.to_string(),
-            Self::Host(addr) => addr.to_string(),
-        }
-    }
 }
 
 /// Distinct values in order. They are spaced by rank, not by value: sweeps of well-known ports
@@ -168,20 +146,6 @@ fn scale(rank: usize, count: usize, cells: usize) -> usize {
 /// Spreads so that the ends meet the ends.
 fn scale_ends(at: usize, of: usize, count: usize) -> usize {
     at * (count - 1) / (of - 1).max(1)
-}
-
-/// The touches of one kind, either those of ports or those of a protocol without: an ARP request
-/// before a port scan is no port.
-fn of_main_kind(touches: &[Touch]) -> Vec<Touch> {
-    let kind = |touch: &Touch| {
-        let protocol = touch.service.protocol;
-        (!protocol.has_ports()).then_some(protocol)
-    };
-    let count = |wanted| touches.iter().filter(|touch| kind(touch) == wanted).count();
-    let kinds: BTreeSet<_> = touches.iter().map(kind).collect();
-    let main = kinds.into_iter().max_by_key(|kind| count(*kind));
-    let of_main = |touch: &&Touch| Some(kind(touch)) == main;
-    touches.iter().filter(of_main).copied().collect()
 }
 
 impl Plot {

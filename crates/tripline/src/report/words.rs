@@ -1,7 +1,7 @@
 //! The words of the contract as people say them.
 
 use tripline_core::catalog::Risk;
-use tripline_core::event::{Action, Incident, Order, PaceClass, Shape, Verdict};
+use tripline_core::event::{Action, CurtailmentStep, Incident, Order, PaceClass, Shape, Verdict};
 use tripline_core::{Direction, Outcome, Standing, Technique};
 
 use crate::human;
@@ -124,4 +124,25 @@ pub fn size(incident: &Incident) -> String {
         text.push(')');
     }
     text
+}
+
+/// A step in the life of a curtailment.
+pub const fn step(step: CurtailmentStep) -> &'static str {
+    match step {
+        CurtailmentStep::Curtailed => "held off",
+        CurtailmentStep::WouldCurtail => "would be held off",
+        CurtailmentStep::Refused => "not held off",
+        CurtailmentStep::Released => "let in again",
+        CurtailmentStep::Expired => "over",
+        CurtailmentStep::Repaired => "put right",
+        CurtailmentStep::Failed => "failed",
+    }
+}
+
+/// What somebody is held off from, by its name in the contract.
+pub fn held_from(from: &str) -> &str {
+    match from {
+        "unoffered" => "services that nobody offers (slowed down)",
+        from => from,
+    }
 }

@@ -33,6 +33,9 @@ use super::telling::notice;
 use crate::settings::{Bytes, to_toml};
 
 pub use block::RecordedInterface;
+
+/// The folder of recordings, in that of the sensor.
+pub const FOLDER: &str = "record";
 use follows::Follows;
 use outbox::Outbox;
 use past::{About, Past, Slot};

@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use tripline_core::event::Incident;
 
 use crate::cli::{CurtailArgs, CurtailedArgs, ReleaseArgs, SettingsOptions};
-use crate::human;
+use crate::human::{self, Clock};
 use crate::report;
 use crate::term::{Page, Terminal};
 use crate::watch::control::{Answer, InForce, Request, ask};
@@ -119,19 +120,18 @@ pub(super) fn incidents(args: &crate::cli::IncidentsArgs) -> Result<Exit> {
         page.push(page.line().plain("No incidents."));
     }
     for one in &found {
-        let incident: serde_json::Value =
+        let incident: Incident =
             serde_json::from_str(&one.json).context("a damaged incident in the store")?;
-        let text = |key: &str| incident[key].as_str().unwrap_or_default().to_owned();
-        let when = text("last").replace('T', " ");
-        let line = page.line().faint(format!("{when:.19}  "));
-        let title = page
-            .line()
-            .plain(format!("{:6} ", text("risk").to_uppercase()))
-            .strong(text("signature"))
-            .plain(format!("  {}", text("verdict").replace('_', " ")))
-            .faint(format!("  {}", one.id));
+        if args.id.is_some() {
+            let clock = Clock::new(incident.first, incident.last.max(incident.verdict_at));
+            report::incident::add_facts(&mut page, &incident, &clock);
+            continue;
+        }
+        let when = human::date_time(incident.last, 0);
+        let line = page.line().faint(format!("{when}  "));
+        let title = report::incident::title(&page, &incident);
         page.push(line.append(title));
-        let story = page.line().plain(text("story"));
+        let story = page.line().plain(&incident.story);
         page.paragraph(&story, 4);
     }
     print_page(&page)

@@ -73,7 +73,11 @@ impl<W: Write> Stream<W> {
     fn probe(&mut self, page: &mut Page, event: &Probe) {
         let (number, unlisted) = self.probes.count(event.last);
         if unlisted > 0 {
-            note(page, event.last, &format!("{unlisted} more probes of that minute are not listed"));
+            note(
+                page,
+                event.last,
+                &format!("{unlisted} more probes of that minute are not listed"),
+            );
         }
         if number <= MOST_PROBES {
             probe(page, event);
@@ -246,7 +250,8 @@ mod tests {
         }
         stream.event(attempt(200, 61)).unwrap();
         let text = String::from_utf8(text).unwrap();
-        let listed = |text: &str| text.lines().filter(|line| line.contains("TCP_Probe_Ftp")).count();
+        let listed =
+            |text: &str| text.lines().filter(|line| line.contains("TCP_Probe_Ftp")).count();
         assert_eq!(listed(&text), 31, "{text}");
         assert_eq!(text.lines().filter(|line| line.contains("note")).count(), 2, "{text}");
         assert!(text.contains("170 more probes of that minute are not listed"), "{text}");

@@ -25,7 +25,9 @@ impl Visitors {
     /// With those who are known already, the earliest `last` first.
     pub(crate) fn of(key: Key, visits: &[Visit]) -> Self {
         let mut visitors = Self { known: Recent::new(key, MOST, LIFETIME) };
-        visits.iter().for_each(|visit| visitors.recall(visit));
+        for visit in visits {
+            visitors.recall(visit);
+        }
         visitors
     }
 

@@ -389,8 +389,9 @@ impl Engine {
 
     /// What a sweeper looked in at it did not visit.
     fn were_no_visits(&mut self, trail: u32) {
-        let looks = self.trails.get(trail).into_iter().flat_map(Trail::looks);
-        looks.for_each(|(source, service)| self.visitors.forget(source, service));
+        for (source, service) in self.trails.get(trail).into_iter().flat_map(Trail::looks) {
+            self.visitors.forget(source, service);
+        }
     }
 
     /// A session carried data. If the sweep of its source had found the service, it came back to

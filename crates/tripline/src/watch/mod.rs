@@ -149,7 +149,9 @@ impl Sensor {
         for Known { service, first, last, clients } in known {
             self.engine.remember(service, (first, last), clients);
         }
-        visits.iter().for_each(|visit| self.engine.recall(visit));
+        for visit in visits {
+            self.engine.recall(visit);
+        }
         self.visits_kept = visits.last().map(|visit| visit.last).unwrap_or_default();
         self.keeper = Some(keeper);
     }

@@ -1,6 +1,12 @@
 //! Those in whose name somebody sweeps, and those who are taken for somebody else.
 
+use std::time::SystemTime;
+
 use anyhow::{Result, ensure};
+use tripline_core::settings::Visit;
+use tripline_core::{Protocol, Service};
+use tripline_packet::{Addr, Timestamp};
+use tripline_store::Store;
 
 use crate::Test;
 use crate::curtail::session;
@@ -20,7 +26,27 @@ pub(crate) fn trials() -> Vec<Test> {
         ("who_only_knocks_at_the_administrators_door_is_none", knocker),
         ("a_friend_is_never_touched", friend),
         ("a_published_port_of_a_container_is_offered", container),
+        ("who_was_known_before_a_restart_still_is", regular),
     ]
+}
+
+/// A first visit amid a sweep is part of it; who has come before may be swept with by others.
+fn regular() -> Result<()> {
+    let rig = Rig::new()?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs().cast_signed();
+    let before = Timestamp::from_parts(now - 86_400, 0);
+    let addr = |text: &str| text.parse::<std::net::IpAddr>().map(Addr::from);
+    let service = Service { host: addr(V4.server)?, protocol: Protocol::Tcp, port: 80 };
+    let visit = Visit { source: addr(V4.scanner)?, service, first: before, last: before };
+    Store::open(&rig.state())?.put_visits(&[visit])?;
+    let mut sensor = rig.sensor("--enforce")?;
+    // The clock of older kernels would tell that it is he who sweeps.
+    rig.machine("scanner").run("sysctl -qw net.ipv4.tcp_timestamps=0")?;
+    rig.machine("scanner").run(&format!("nmap -n -Pn -sT -p 1-60,80 {}", V4.server))?;
+    let told = sensor.wait_for_step("curtailed", V4.scanner)?;
+    ensure!(told["from"] == "unoffered", "cut off without proof: {told}");
+    ensure!(rig.gets_page("scanner", V4.server)?, "the regular is cut off");
+    Ok(())
 }
 
 /// Frames with somebody else's address on them.

@@ -54,7 +54,7 @@ impl Said {
 /// After this time somebody who has said something speaks no longer.
 const SPEAKING: Duration = Duration::from_secs(60);
 /// What a sweep finds it finds between probes, so long after or before one of them at most.
-const AMID: Duration = Duration::from_millis(500);
+const AMID: Duration = Duration::from_millis(1_500);
 /// And so long after it began at most: a forger who waits for a visit of the one in whose name he
 /// sweeps would have to be lucky.
 const AT_FIRST: Duration = Duration::from_secs(30);

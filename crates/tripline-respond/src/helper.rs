@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tripline_core::Protocol;
 use tripline_packet::Duration;
 
-use crate::nft::{Challenge, Change, Held, Ruleset, Sets};
+use crate::nft::{Challenge, Change, Frame, Held, Ruleset, Sets};
 use crate::target::{Scope, Target};
 use crate::xdp::Xdp;
 
@@ -51,6 +51,20 @@ enum Answer {
     Failed(String),
 }
 
+/// A verb, with a number by which the answer is known: one that comes late must not pass for that to
+/// another question.
+#[derive(Debug, Serialize, Deserialize)]
+struct Request {
+    number: u64,
+    verb: Verb,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Reply {
+    number: u64,
+    answer: Answer,
+}
+
 /// Networks larger than this are never dropped, whoever asks for it.
 const LARGEST: [u8; 2] = [8, 19];
 
@@ -59,36 +73,61 @@ const LARGEST: [u8; 2] = [8, 19];
 /// # Errors
 /// The kernel has no nftables, or the answers cannot be written.
 pub fn serve(input: impl io::Read, mut output: impl Write) -> io::Result<()> {
-    let mut kernel = Kernel { sets: Sets::open()?, xdp: None };
+    let mut kernel = Kernel::open()?;
     for line in BufReader::new(input).lines() {
-        let answer = match serde_json::from_str(&line?) {
-            Ok(verb) => match kernel.perform(verb) {
-                Ok(answer) => answer,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Answer::Missing,
-                Err(error) => Answer::Failed(error.to_string()),
+        let reply = match serde_json::from_str::<Request>(&line?) {
+            Ok(Request { number, verb }) => Reply { number, answer: kernel.answer(verb) },
+            Err(error) => Reply {
+                number: 0,
+                answer: Answer::Failed(format!("not one of the verbs: {error}")),
             },
-            Err(error) => Answer::Failed(format!("not one of the verbs: {error}")),
         };
-        writeln!(output, "{}", serde_json::to_string(&answer)?)?;
+        writeln!(output, "{}", serde_json::to_string(&reply)?)?;
         output.flush()?;
     }
     Ok(())
 }
 
+/// Looks at what others keep changing.
+const LOOKS: usize = 10;
+
 /// What the verbs act on.
 struct Kernel {
     sets: Sets,
     xdp: Option<Xdp>,
+    /// What was installed, and what it was told then.
+    frame: Option<Frame>,
+    offered: Vec<(Protocol, u16)>,
+    spared: Vec<IpAddr>,
+    challenges: bool,
 }
 
 impl Kernel {
+    fn open() -> io::Result<Self> {
+        let (offered, spared) = (Vec::new(), Vec::new());
+        let sets = Sets::open()?;
+        Ok(Self { sets, xdp: None, frame: None, offered, spared, challenges: false })
+    }
+
+    fn answer(&mut self, verb: Verb) -> Answer {
+        match self.perform(verb) {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Answer::Missing,
+            Err(error) => Answer::Failed(error.to_string()),
+        }
+    }
+
     fn perform(&mut self, verb: Verb) -> io::Result<Answer> {
         match verb {
             Verb::Install { capacity, slow_per_minute, challenge } => {
+                let challenges = challenge.is_some();
                 nft(&Ruleset { capacity, slow_per_minute, challenge }.install())?;
+                let xdp = self.xdp.take();
+                *self = Self { xdp, challenges, ..Self::open()? };
+                self.frame = Some(patiently(|| self.sets.frame())?);
             }
             Verb::Teardown => {
-                self.xdp = None;
+                (self.xdp, self.frame) = (None, None);
                 nft(&Ruleset::default().teardown())?;
             }
             Verb::Add { target, .. } if is_too_large(target) => {
@@ -105,10 +144,16 @@ impl Kernel {
                 self.xdp.as_ref().map_or(Ok(()), |xdp| xdp.remove(target))?;
                 self.sets.change(Change::Remove(target))?;
             }
-            Verb::Offered { services } => self.sets.set_offered(&services)?,
-            Verb::Spared { addresses } => self.sets.set_spared(&addresses)?,
+            Verb::Offered { services } => {
+                self.sets.set_offered(&services)?;
+                self.offered = services;
+            }
+            Verb::Spared { addresses } => {
+                self.sets.set_spared(&addresses)?;
+                self.spared = addresses;
+            }
             Verb::Alive { alive } => self.sets.set_alive(alive)?,
-            Verb::Read => return self.read(),
+            Verb::Read => return patiently(|| self.read()),
             Verb::Xdp { interfaces, capacity } => {
                 // An interface has room for one.
                 self.xdp = None;
@@ -118,7 +163,18 @@ impl Kernel {
         Ok(Answer::Done)
     }
 
+    /// Whether all is there that the elements need to have an effect.
+    fn stands(&mut self) -> io::Result<bool> {
+        Ok(self.frame.as_ref() == Some(&self.sets.frame()?)
+            && self.sets.are_offered(&self.offered)?
+            && (!self.challenges || self.sets.are_spared(&self.spared)?))
+    }
+
     fn read(&mut self) -> io::Result<Answer> {
+        // What others change in just this moment may be told half; so it is looked at again.
+        if self.frame.is_some() && !self.stands()? && !self.stands()? {
+            return Ok(Answer::Missing);
+        }
         let held = self.sets.read()?.into_iter();
         let row = |(target, held): (Target, Held)| {
             let early = self.xdp.as_ref().and_then(|xdp| xdp.dropped(target).ok());
@@ -126,6 +182,17 @@ impl Kernel {
         };
         Ok(Answer::Held(held.map(row).collect()))
     }
+}
+
+/// Others may change tables of theirs while the kernel tells of ours; then it says so.
+fn patiently<T>(mut look: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 1..LOOKS {
+        match look() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+    look()
 }
 
 fn is_too_large(target: Target) -> bool {
@@ -174,7 +241,18 @@ pub struct Helper {
     child: Child,
     reader: BufReader<UnixStream>,
     writer: UnixStream,
+    /// The number of the last request.
+    number: u64,
+    /// Its answer has not come yet.
+    is_waiting: bool,
+    /// The beginning of a line that has not come whole.
+    line: String,
 }
+
+/// How long an answer is waited for: a start of nft(8) takes long on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same once one has not come in that time: whoever waits for a helper sees nothing meanwhile.
+const BRIEFLY: Duration = Duration::from_millis(100);
 
 impl Helper {
     /// Starts the helper: `command` is the program that calls [`serve`] on its standard input and
@@ -184,11 +262,11 @@ impl Helper {
     /// It cannot be started.
     pub fn start(mut command: Command) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        ours.set_read_timeout(Some(Duration::from_secs(30)))?;
         let theirs = std::os::fd::OwnedFd::from(theirs);
         command.stdin(theirs.try_clone()?).stdout(theirs);
         let child = command.spawn()?;
-        Ok(Self { child, reader: BufReader::new(ours.try_clone()?), writer: ours })
+        let (reader, line) = (BufReader::new(ours.try_clone()?), String::new());
+        Ok(Self { child, reader, writer: ours, number: 0, is_waiting: false, line })
     }
 
     /// Puts the tables there, empty.
@@ -197,7 +275,7 @@ impl Helper {
     /// The helper is gone, or the kernel refuses.
     pub fn install(&mut self, ruleset: &Ruleset) -> io::Result<()> {
         let Ruleset { capacity, slow_per_minute, challenge } = ruleset.clone();
-        self.ask(&Verb::Install { capacity, slow_per_minute, challenge }).map(drop)
+        self.ask(Verb::Install { capacity, slow_per_minute, challenge }).map(drop)
     }
 
     /// Takes the tables away, and with them everything that is in force.
@@ -205,7 +283,7 @@ impl Helper {
     /// # Errors
     /// As for [`Helper::install`].
     pub fn teardown(&mut self) -> io::Result<()> {
-        self.ask(&Verb::Teardown).map(drop)
+        self.ask(Verb::Teardown).map(drop)
     }
 
     /// Drops the SYNs of curtailed sources at these interfaces before nftables sees them, for so
@@ -214,7 +292,7 @@ impl Helper {
     /// # Errors
     /// The helper is gone, or the kernel cannot do it: nftables does it alone, as before.
     pub fn shield(&mut self, interfaces: &[u32], capacity: u32) -> io::Result<()> {
-        self.ask(&Verb::Xdp { interfaces: interfaces.to_vec(), capacity }).map(drop)
+        self.ask(Verb::Xdp { interfaces: interfaces.to_vec(), capacity }).map(drop)
     }
 
     /// Makes a change.
@@ -226,7 +304,7 @@ impl Helper {
             Change::Add(target, time) => Verb::Add { target, millis: time.as_millis() as u64 },
             Change::Remove(target) => Verb::Remove { target },
         };
-        Ok(outcome(&self.ask(&verb)?))
+        Ok(outcome(&self.ask(verb)?))
     }
 
     /// Tells the kernel what is offered.
@@ -234,7 +312,7 @@ impl Helper {
     /// # Errors
     /// As for [`Helper::install`].
     pub fn set_offered(&mut self, services: Vec<(Protocol, u16)>) -> io::Result<Outcome> {
-        Ok(outcome(&self.ask(&Verb::Offered { services })?))
+        Ok(outcome(&self.ask(Verb::Offered { services })?))
     }
 
     /// Tells the kernel who, besides friends, is never challenged.
@@ -242,7 +320,7 @@ impl Helper {
     /// # Errors
     /// As for [`Helper::install`].
     pub fn set_spared(&mut self, addresses: Vec<IpAddr>) -> io::Result<Outcome> {
-        Ok(outcome(&self.ask(&Verb::Spared { addresses })?))
+        Ok(outcome(&self.ask(Verb::Spared { addresses })?))
     }
 
     /// Lets the kernel hand over openings for the next ten seconds, or no longer.
@@ -250,7 +328,7 @@ impl Helper {
     /// # Errors
     /// As for [`Helper::install`].
     pub fn set_alive(&mut self, alive: bool) -> io::Result<Outcome> {
-        Ok(outcome(&self.ask(&Verb::Alive { alive })?))
+        Ok(outcome(&self.ask(Verb::Alive { alive })?))
     }
 
     /// What the kernel holds; `None` if the tables are gone.
@@ -258,7 +336,7 @@ impl Helper {
     /// # Errors
     /// As for [`Helper::install`].
     pub fn read(&mut self) -> io::Result<Option<Vec<(Target, Held)>>> {
-        match self.ask(&Verb::Read)? {
+        match self.ask(Verb::Read)? {
             Answer::Held(rows) => {
                 let held = |(target, millis, packets)| {
                     (target, Held { left: Duration::from_millis(millis), packets })
@@ -269,16 +347,42 @@ impl Helper {
         }
     }
 
-    fn ask(&mut self, verb: &Verb) -> io::Result<Answer> {
-        writeln!(self.writer, "{}", serde_json::to_string(verb)?)?;
-        let mut line = String::new();
-        if self.reader.read_line(&mut line)? == 0 {
-            let gone = "the helper that changes the firewall is gone";
-            return Err(io::Error::new(io::ErrorKind::BrokenPipe, gone));
+    fn ask(&mut self, verb: Verb) -> io::Result<Answer> {
+        if self.is_waiting {
+            // What came of it the next comparison shows.
+            self.reply(BRIEFLY)?;
         }
-        match serde_json::from_str(&line)? {
+        self.number += 1;
+        let request = Request { number: self.number, verb };
+        writeln!(self.writer, "{}", serde_json::to_string(&request)?)?;
+        self.is_waiting = true;
+        match self.reply(PATIENCE)? {
             Answer::Failed(why) => Err(io::Error::other(why)),
             answer => Ok(answer),
+        }
+    }
+
+    /// The answer to the last request.
+    fn reply(&mut self, patience: Duration) -> io::Result<Answer> {
+        self.reader.get_ref().set_read_timeout(Some(patience))?;
+        loop {
+            match self.reader.read_line(&mut self.line) {
+                Ok(0) => {
+                    let gone = "the helper that changes the firewall is gone";
+                    return Err(io::Error::new(io::ErrorKind::BrokenPipe, gone));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let slow = "the helper that changes the firewall does not answer";
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, slow));
+                }
+                Err(error) => return Err(error),
+            }
+            let reply: Reply = serde_json::from_str(&std::mem::take(&mut self.line))?;
+            if reply.number == self.number {
+                self.is_waiting = false;
+                return Ok(reply.answer);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Elements of the sets, over netlink: six microseconds for a change, where a start of nft(8) takes
 //! thousands (`linux/netfilter/nf_tables.h`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ use crate::target::{Scope, Target};
 
 /// The way to the sets.
 #[derive(Debug)]
-pub struct Sets(Netlink);
+pub struct Sets(pub(super) Netlink);
 
 /// A set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,12 @@ const SETS: [Set; 11] = [
     set(NETS_TABLE, "nets4", Kind::Net { v4: true }),
     set(NETS_TABLE, "nets6", Kind::Net { v4: false }),
 ];
+/// Whom those packets were of that were dropped for going over the limit of who is slowed down.
+const SLOWED: [Set; 3] = [
+    set(TABLE, "slowed4", Kind::Slow(Who::V4)),
+    set(TABLE, "slowed6", Kind::Slow(Who::V6)),
+    set(TABLE, "slowed64", Kind::Slow(Who::Site)),
+];
 const OFFERED: Set = set(TABLE, "offered", Kind::Slow(Who::V4));
 /// Sets of [`super::Challenge`].
 const SPARED: [(Set, bool); 2] = [
@@ -74,7 +80,7 @@ const ALIVE: Set = set(TABLE, "alive", Kind::Slow(Who::V4));
 
 // Messages and attributes of nf_tables.
 const SUBSYSTEM: u16 = 10;
-const fn of_nftables(message: u16) -> u16 {
+pub(super) const fn of_nftables(message: u16) -> u16 {
     SUBSYSTEM << 8 | message
 }
 const BATCH_BEGIN: u16 = 0x10;
@@ -161,11 +167,16 @@ impl Sets {
     /// # Errors
     /// The kernel's.
     pub fn set_offered(&mut self, services: &[(Protocol, u16)]) -> io::Result<()> {
-        let elements: Vec<Element> = services
-            .iter()
-            .filter_map(|(protocol, port)| Some((service_key(*protocol, *port)?, false)))
-            .collect();
+        let elements = offered(services);
         self.0.send(&transaction(|batch| batch_replacement(batch, OFFERED, &elements)))
+    }
+
+    /// Whether the kernel still knows that these are offered, and no others.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn are_offered(&mut self, services: &[(Protocol, u16)]) -> io::Result<bool> {
+        self.holds(OFFERED, &offered(services))
     }
 
     /// Tells the kernel who, besides friends, is never challenged. Replaces what it was told before.
@@ -175,12 +186,18 @@ impl Sets {
     pub fn set_spared(&mut self, addresses: &[IpAddr]) -> io::Result<()> {
         self.0.send(&transaction(|batch| {
             for (set, v4) in SPARED {
-                let of_family = addresses.iter().filter(|address| address.is_ipv4() == v4);
-                let elements: Vec<Element> =
-                    of_family.map(|address| (bytes((*address).into()), false)).collect();
-                batch_replacement(batch, set, &elements);
+                batch_replacement(batch, set, &spared(addresses, v4));
             }
         }))
+    }
+
+    /// Whether the kernel still knows that these are spared, and no others.
+    ///
+    /// # Errors
+    /// As for [`Sets::set_spared`].
+    pub fn are_spared(&mut self, addresses: &[IpAddr]) -> io::Result<bool> {
+        let [v4, v6] = SPARED.map(|(set, v4)| self.holds(set, &spared(addresses, v4)));
+        Ok(v4? && v6?)
     }
 
     /// Lets the kernel hand over openings for the next ten seconds (`true`), or no longer.
@@ -202,12 +219,33 @@ impl Sets {
     pub fn read(&mut self) -> io::Result<BTreeMap<Target, Held>> {
         let mut found = BTreeMap::new();
         for set in SETS {
-            self.read_set(set, &mut found)?;
+            let elements = self.dump(set)?;
+            match set.kind {
+                Kind::Net { v4 } => found.extend(nets(v4, elements)),
+                kind => found.extend(
+                    elements
+                        .iter()
+                        .filter_map(|element| Some((target(kind, &element.key)?, element.held))),
+                ),
+            }
+        }
+        for set in SLOWED {
+            for Found { key, held, .. } in self.dump(set)? {
+                if let Some(slow) = target(set.kind, &key).and_then(|slow| found.get_mut(&slow)) {
+                    slow.packets = held.packets;
+                }
+            }
         }
         Ok(found)
     }
 
-    fn read_set(&mut self, set: Set, found: &mut BTreeMap<Target, Held>) -> io::Result<()> {
+    fn holds(&mut self, set: Set, elements: &[Element]) -> io::Result<bool> {
+        let found: BTreeSet<_> = self.dump(set)?.into_iter().map(|found| found.key).collect();
+        let wanted: BTreeSet<_> = elements.iter().map(|(key, _)| key.clone()).collect();
+        Ok(found == wanted)
+    }
+
+    fn dump(&mut self, set: Set) -> io::Result<Vec<Found>> {
         let mut request = Batch::new();
         request.message(GET_ELEMENTS, flags::DUMP | flags::ACK, &HEAD, |batch| {
             batch.text(list::TABLE, set.table);
@@ -220,23 +258,25 @@ impl Sets {
                 elements.extend(attributes(list.value).filter_map(|one| decode(one.value)));
             }
         })?;
-        match set.kind {
-            Kind::Net { v4 } => found.extend(nets(v4, elements)),
-            kind => found.extend(
-                elements
-                    .iter()
-                    .filter_map(|element| Some((target(kind, &element.key)?, element.held))),
-            ),
-        }
-        Ok(())
+        Ok(elements)
     }
+}
+
+fn offered(services: &[(Protocol, u16)]) -> Vec<Element> {
+    let element = |(protocol, port): &_| Some((service_key(*protocol, *port)?, false));
+    services.iter().filter_map(element).collect()
+}
+
+fn spared(addresses: &[IpAddr], v4: bool) -> Vec<Element> {
+    let of_family = addresses.iter().filter(|address| address.is_ipv4() == v4);
+    of_family.map(|address| (bytes((*address).into()), false)).collect()
 }
 
 /// A key, and whether it is the end of an interval.
 type Element = (Vec<u8>, bool);
 
 /// A `struct nfgenmsg` for the family inet.
-const HEAD: [u8; 4] = [INET, 0, 0, 0];
+pub(super) const HEAD: [u8; 4] = [INET, 0, 0, 0];
 /// An attribute can hold 64 KiB.
 const MOST_AT_A_TIME: usize = 1_000;
 

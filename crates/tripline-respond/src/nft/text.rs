@@ -18,6 +18,9 @@ const SITE: &str = "ffff:ffff:ffff:ffff::";
 /// Without neighbour discovery (RFC 4861), which is not tracked, sessions that are up would end.
 const NEIGHBOURS: &str = "\t\ticmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n";
 
+/// What was dropped of somebody is counted at least as long as he is slowed down.
+const COUNTED: &str = "1d";
+
 /// What is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruleset {
@@ -43,12 +46,14 @@ impl Ruleset {
     pub fn install(&self) -> String {
         let mut text = self.teardown();
         let Self { capacity, slow_per_minute, challenge } = self;
-        let set = |text: &mut String, name: &str, kind: &str| {
+        let plain = |text: &mut String, name: &str, kind: &str, counter: &str| {
             let _ = writeln!(
                 text,
-                "\tset {name} {{\n\t\ttype {kind}\n\t\tsize {capacity}\n\t\tflags dynamic,timeout\n\t\tcounter\n\t}}\n"
+                "\tset {name} {{\n\t\ttype {kind}\n\t\tsize {capacity}\n\t\tflags dynamic,timeout{counter}\n\t}}\n"
             );
         };
+        let set =
+            |text: &mut String, name: &str, kind: &str| plain(text, name, kind, "\n\t\tcounter");
         let excuse = challenge.as_ref().map_or_else(String::new, |_| Challenge::excuse());
         let _ = writeln!(text, "table {FAMILY} {TABLE} {{");
         text.extend(challenge.iter().map(Challenge::install));
@@ -58,9 +63,13 @@ impl Ruleset {
         set(&mut text, "ports4", "ipv4_addr . inet_proto . inet_service");
         set(&mut text, "ports6", "ipv6_addr . inet_proto . inet_service");
         set(&mut text, "ports64", "ipv6_addr . inet_proto . inet_service");
-        set(&mut text, "slow4", "ipv4_addr");
-        set(&mut text, "slow6", "ipv6_addr");
-        set(&mut text, "slow64", "ipv6_addr");
+        // A counter here would count what passes, too.
+        plain(&mut text, "slow4", "ipv4_addr", "");
+        plain(&mut text, "slowed4", "ipv4_addr", "");
+        plain(&mut text, "slow6", "ipv6_addr", "");
+        plain(&mut text, "slowed6", "ipv6_addr", "");
+        plain(&mut text, "slow64", "ipv6_addr", "");
+        plain(&mut text, "slowed64", "ipv6_addr", "");
         let _ = writeln!(
             text,
             "\tset offered {{\n\t\ttype inet_proto . inet_service\n\t}}\n
@@ -83,14 +92,14 @@ impl Ruleset {
 \t\tmeta l4proto != {{ tcp, udp, sctp }} return
 \t\tfib daddr type != local return
 \t\tmeta l4proto . th dport @offered return
-{excuse}\t\tupdate @rate4 {{ ip saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
-\t\tupdate @rate6 {{ ip6 saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
+{excuse}\t\tupdate @rate4 {{ ip saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} update @slowed4 {{ ip saddr timeout {COUNTED} counter }} drop
+\t\tupdate @rate6 {{ ip6 saddr limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} update @slowed6 {{ ip6 saddr timeout {COUNTED} counter }} drop
 \t}}\n
 \tchain slow64 {{
 \t\tmeta l4proto != {{ tcp, udp, sctp }} return
 \t\tfib daddr type != local return
 \t\tmeta l4proto . th dport @offered return
-{excuse}\t\tupdate @rate6 {{ ip6 saddr & {SITE} limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} drop
+{excuse}\t\tupdate @rate6 {{ ip6 saddr & {SITE} limit rate over {slow_per_minute}/minute burst {slow_per_minute} packets }} update @slowed64 {{ ip6 saddr & {SITE} timeout {COUNTED} counter }} drop
 \t}}
 }}
 table {FAMILY} {NETS_TABLE} {{

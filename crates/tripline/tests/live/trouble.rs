@@ -4,7 +4,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result, ensure};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tripline_lab::{Machine, SetClock};
 
 use crate::Test;
@@ -33,6 +34,10 @@ pub(crate) fn trials() -> Vec<Test> {
         ("what_is_recorded_tells_the_same_v6", || record(V6)),
         ("an_early_drop_is_one_more_lock", xdp),
         ("a_sensor_without_its_helper_ends", helpless),
+        ("a_helper_that_stalls_is_not_misunderstood", stalled),
+        ("what_a_foreign_hand_changes_around_the_sets_comes_back", || foreign_frame(V4)),
+        ("what_a_foreign_hand_changes_around_the_sets_comes_back_v6", || foreign_frame(V6)),
+        ("what_is_counted_of_who_is_slowed_down_was_dropped", slow_counter),
         ("fifty_kills_leave_nothing_wrong", kills),
     ]
 }
@@ -443,13 +448,95 @@ fn xdp() -> Result<()> {
 }
 
 /// It could do nothing about anybody, and must not look as if it did.
+fn helper(sensor: &Sensor) -> Result<Pid> {
+    let id = sensor.job.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+    Ok(Pid::from_raw(children.split_whitespace().next().context("no helper")?.parse()?))
+}
+
+/// It answers after the sensor has given up waiting. That answer is none to what is asked next.
+fn stalled() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    let helper = helper(&sensor)?;
+    kill(helper, Signal::SIGSTOP)?;
+    sensor.wait("word of it", |event| event["name"] == "curtailment_trouble")?;
+    sweep(&rig, V4, "1-30")?;
+    let told = sensor.wait("the sweep", |event| is_incident(event, "sweep", V4.scanner));
+    kill(helper, Signal::SIGCONT)?;
+    told?;
+    rig.eventually("it is held off", 20 * SECOND, |rig| rig.is_dropped(V4.scanner))?;
+    sweep(&rig, V6, "1-30")?;
+    sensor.wait_for_step("curtailed", V6.scanner)?;
+    ensure!(rig.is_dropped(V6.scanner)?, "{}", rig.dropped()?);
+    for server in [V4.server, V6.server] {
+        ensure!(!rig.gets_page("scanner", server)?, "let in at {server}");
+        ensure!(rig.gets_page("neighbour", server)?, "the neighbour is cut off at {server}");
+    }
+    // All answers belong to their questions: nothing is repaired that is in order.
+    let repaired = sensor.steps("repaired").len();
+    std::thread::sleep(5 * SECOND);
+    sensor.events();
+    ensure!(sensor.steps("repaired").len() == repaired, "{:?}", sensor.steps("repaired"));
+    Ok(())
+}
+
+/// The sets hold whom they should, and have no effect any more, or one on what is offered.
+fn foreign_frame(of: Family) -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    sweep(&rig, of, "1-30")?;
+    sensor.wait("a curtailment", |event| {
+        is_step(event, "curtailed", of.scanner) && event["from"] == "everything"
+    })?;
+    for vandalism in [
+        "flush chain inet tripline before",
+        "'add table inet tripline { flags dormant; }'",
+        "flush set inet tripline offered",
+        "insert rule inet tripline before accept",
+    ] {
+        rig.machine("server").run(&format!("nft {vandalism}"))?;
+        sensor.wait("word of it", |event| event["name"] == "tables_repaired")?;
+        sensor.wait_for_step("repaired", of.scanner)?;
+        ensure!(!rig.gets_page("scanner", of.server)?, "let in by `{vandalism}`");
+        ensure!(rig.gets_page("neighbour", of.server)?, "the repair cut off the neighbour");
+        let offered = rig.machine("server").run("nft list set inet tripline offered")?.out;
+        ensure!(offered.contains("tcp . 80"), "`{vandalism}`: {offered}");
+    }
+    Ok(())
+}
+
+/// Who is slowed down and uses what is offered loses nothing, and nothing is counted.
+fn slow_counter() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    rig.machine("scanner").run(&format!("nmap -n -Pn -sS -p 1-30 {}", V4.server))?;
+    sensor.wait_for_step("curtailed", V4.scanner)?;
+    let counted = |rig: &Rig| -> Result<u64> {
+        let all = rig.machine("server").run("nft -j list set inet tripline slowed4")?.out;
+        let all: serde_json::Value = serde_json::from_str(&all)?;
+        let count = all.pointer("/nftables/1/set/elem/0/elem/counter/packets");
+        Ok(count.and_then(serde_json::Value::as_u64).unwrap_or_default())
+    };
+    let before = counted(&rig)?;
+    for _ in 0..5 {
+        ensure!(rig.gets_page("scanner", V4.server)?, "what is offered is slowed down");
+    }
+    ensure!(counted(&rig)? == before, "what passed was counted as dropped");
+    let scan = format!("nmap -n -Pn -sS --max-retries 0 -p 101-140 {}", V4.server);
+    rig.machine("scanner").run(&scan)?;
+    let dropped = counted(&rig)? - before;
+    // Six a minute pass, and what was left of them.
+    ensure!((28..=40).contains(&dropped), "{dropped} of 40 were dropped");
+    let told = rig.tripline("curtailed --json")?.out;
+    ensure!(told.contains(&format!(",{}]", before + dropped)), "{told}");
+    Ok(())
+}
+
 fn helpless() -> Result<()> {
     let rig = Rig::new()?;
     let mut sensor = rig.sensor("--enforce")?;
-    let id = sensor.job.id();
-    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
-    let helper = children.split_whitespace().next().context("no helper")?.parse()?;
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(helper), Signal::SIGKILL)?;
+    kill(helper(&sensor)?, Signal::SIGKILL)?;
     let said = sensor.job.wait_for("its end", 10 * SECOND, |said| {
         said.contains("helper that changes the firewall is gone").then(|| said.to_owned())
     })?;

@@ -57,14 +57,17 @@ impl Curtailer {
         self.change(Change::Add(*target, until.since(now)))
     }
 
-    /// The tables are gone.
+    /// The tables are gone, or not what they were.
     fn rebuild(&mut self, now: Timestamp) {
         if !self.install(now) {
             return;
         }
+        let message = "somebody removed or changed the tables of tripline in the kernel; they are \
+                       there again";
+        self.events.push(notice("tables_repaired", Some(now), message.to_owned()));
         let all: Vec<Curtailment> = self.ledger.active().cloned().collect();
         for curtailment in all {
-            let why = "somebody removed the tables from the kernel; they are back";
+            let why = "somebody removed or changed the tables in the kernel; they are there again";
             self.tell(CurtailmentStep::Repaired, &curtailment, why, now);
         }
     }

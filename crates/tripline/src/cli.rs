@@ -395,6 +395,13 @@ pub struct CurtailedArgs {
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 
+    /// Write what is or would be in the kernel as text for nft(8), with nothing done
+    ///
+    /// All that `watch --enforce` installs by these settings, what is offered, and who is held off
+    /// now, or would be with `mode = "observe"`. `nft -c -f -` checks it.
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
+    pub nft: bool,
+
     /// How it looks.
     #[command(flatten)]
     pub display: DisplayOptions,

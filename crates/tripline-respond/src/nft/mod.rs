@@ -5,6 +5,7 @@ mod challenge;
 mod elements;
 #[cfg(target_os = "linux")]
 mod frame;
+mod show;
 mod text;
 
 pub use challenge::Challenge;
@@ -12,4 +13,5 @@ pub use challenge::Challenge;
 pub use elements::{Change, Held, Sets};
 #[cfg(target_os = "linux")]
 pub use frame::Frame;
+pub use show::{element, offered};
 pub use text::{FAMILY, NETS_TABLE, Ruleset, TABLE};

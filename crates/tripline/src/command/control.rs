@@ -2,15 +2,18 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use tripline_core::event::Incident;
+use tripline_respond::nft::{self, Challenge, Ruleset};
 
 use crate::cli::{CurtailArgs, CurtailedArgs, ReleaseArgs, SettingsOptions};
 use crate::human::{self, Clock};
 use crate::report;
 use crate::term::{Page, Terminal};
 use crate::watch::control::{Answer, InForce, Request, ask};
+use crate::watch::host::Host;
 
 use super::{Exit, print, print_page};
 
@@ -46,6 +49,9 @@ fn changed(settings: &SettingsOptions, request: &Request, what: &str) -> Result<
 }
 
 pub(super) fn curtailed(args: &CurtailedArgs) -> Result<Exit> {
+    if args.nft {
+        return print(&nft_text(&args.settings)?);
+    }
     let Answer::InForce(all) = sensor(&args.settings, &Request::Curtailed)? else {
         bail!("the sensor does not understand; is it of another version?");
     };
@@ -54,6 +60,49 @@ pub(super) fn curtailed(args: &CurtailedArgs) -> Result<Exit> {
         return print(&lines?.iter().fold(String::new(), |text, line| text + line + "\n"));
     }
     print_page(&page(&all, args.display.terminal()))
+}
+
+/// All that is in the kernel, or would be.
+fn nft_text(options: &SettingsOptions) -> Result<String> {
+    let settings = options.sensor_layers().resolve()?;
+    let friends = settings.detection.friends.clone();
+    let challenge = settings.curtail.challenge.then_some(Challenge { group: 0, friends });
+    let ruleset = Ruleset { challenge, ..settings.curtail.ruleset() };
+    let mut text =
+        "# What `tripline watch --enforce` puts into the kernel by these settings.\n".to_owned();
+    if ruleset.challenge.is_some() {
+        text += "# The sensor takes a log group that is free instead of group 0.\n";
+    }
+    text += &ruleset.install();
+    match Host::open(&settings.watch).and_then(|mut host| host.listening()) {
+        Ok(listening) => {
+            let mut services: Vec<_> =
+                listening.services.iter().map(|service| (service.protocol, service.port)).collect();
+            services.sort_unstable();
+            services.dedup();
+            text += "\n# What programs of this machine listen on.\n";
+            text += &nft::offered(&services);
+        }
+        Err(error) => text += &format!("\n# What this machine offers is not known: {error}.\n"),
+    }
+    match ask(&settings.watch.state, &Request::Curtailed) {
+        Ok(Answer::InForce(all)) => {
+            text += "\n# Who is held off, or would be.\n";
+            for InForce { curtailment, left, .. } in all {
+                text += &nft::element(curtailment.target, Duration::from_secs(left));
+            }
+        }
+        Ok(_) => bail!("the sensor does not understand; is it of another version?"),
+        Err(error) => {
+            let why = explained(&error, &settings.watch.state);
+            text += &format!("\n# Who is held off is not known: {why}.\n");
+        }
+    }
+    text += "\n# To take all of it away:\n";
+    for line in ruleset.teardown().lines() {
+        text += &format!("# {line}\n");
+    }
+    Ok(text)
 }
 
 fn page(all: &[InForce], term: Terminal) -> Page {

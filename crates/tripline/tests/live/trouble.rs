@@ -33,6 +33,7 @@ pub(crate) fn trials() -> Vec<Test> {
         ("what_is_recorded_tells_the_same", || record(V4)),
         ("what_is_recorded_tells_the_same_v6", || record(V6)),
         ("an_early_drop_is_one_more_lock", xdp),
+        ("what_would_be_done_is_text_for_nft", dry_run),
         ("a_sensor_without_its_helper_ends", helpless),
         ("a_helper_that_stalls_is_not_misunderstood", stalled),
         ("what_a_foreign_hand_changes_around_the_sets_comes_back", || foreign_frame(V4)),
@@ -448,6 +449,38 @@ fn xdp() -> Result<()> {
 }
 
 /// It could do nothing about anybody, and must not look as if it did.
+/// What is only told in observe mode can be read, checked, and done by hand.
+fn dry_run() -> Result<()> {
+    let rig = Rig::new()?;
+    rig.write_settings("")?;
+    let alone = rig.tripline("curtailed --nft")?;
+    ensure!(alone.success && alone.out.contains("no sensor is running"), "{alone:?}");
+    let mut sensor = rig.sensor_with("[curtail]\nchallenge = true\n", "")?;
+    for (of, ports) in [(V4, "1-30"), (V6, "1-30")] {
+        sweep(&rig, of, ports)?;
+        sensor.wait_for_step("would_curtail", of.scanner)?;
+    }
+    let text = rig.tripline("curtailed --nft")?.out;
+    let path = rig.folder.path().join("dry.nft");
+    std::fs::write(&path, &text)?;
+    let server = rig.machine("server");
+    server.run(&format!("nft -c -f {}", path.display()))?;
+    ensure!(!rig.is_dropped(V4.scanner)?, "it was done: {}", rig.dropped()?);
+    server.run(&format!("nft -f {}", path.display()))?;
+    for of in [V4, V6] {
+        ensure!(rig.is_dropped(of.scanner)?, "{text}");
+        ensure!(!rig.gets_page("scanner", of.server)?, "it has no effect:\n{text}");
+        ensure!(rig.gets_page("neighbour", of.server)?, "it cuts off the neighbour:\n{text}");
+    }
+    let undo: String = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# ").filter(|line| line.contains(" table inet ")))
+        .fold(String::new(), |all, line| all + line + "; ");
+    server.run(&format!("nft '{undo}'"))?;
+    ensure!(rig.gets_page("scanner", V4.server)?, "`{undo}` left something");
+    Ok(())
+}
+
 fn helper(sensor: &Sensor) -> Result<Pid> {
     let id = sensor.job.id();
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;

@@ -68,41 +68,38 @@ fn nft_text(options: &SettingsOptions) -> Result<String> {
     let friends = settings.detection.friends.clone();
     let challenge = settings.curtail.challenge.then_some(Challenge { group: 0, friends });
     let ruleset = Ruleset { challenge, ..settings.curtail.ruleset() };
-    let mut text =
-        "# What `tripline watch --enforce` puts into the kernel by these settings.\n".to_owned();
-    if ruleset.challenge.is_some() {
-        text += "# The sensor takes a log group that is free instead of group 0.\n";
-    }
-    text += &ruleset.install();
-    match Host::open(&settings.watch).and_then(|mut host| host.listening()) {
+    let group = ruleset.challenge.as_ref().map(|_| ", with a log group that is free instead of 0");
+    let title = format!(
+        "# What `tripline watch --enforce` puts into the kernel by these settings{}.\n",
+        group.unwrap_or_default()
+    );
+    let offered = match Host::open(&settings.watch).and_then(|mut host| host.listening()) {
         Ok(listening) => {
             let mut services: Vec<_> =
                 listening.services.iter().map(|service| (service.protocol, service.port)).collect();
             services.sort_unstable();
             services.dedup();
-            text += "\n# What programs of this machine listen on.\n";
-            text += &nft::offered(&services);
+            format!("\n# What programs of this machine listen on.\n{}", nft::offered(&services))
         }
-        Err(error) => text += &format!("\n# What this machine offers is not known: {error}.\n"),
-    }
-    match ask(&settings.watch.state, &Request::Curtailed) {
+        Err(error) => format!("\n# What this machine offers is not known: {error}.\n"),
+    };
+    let held = match ask(&settings.watch.state, &Request::Curtailed) {
         Ok(Answer::InForce(all)) => {
-            text += "\n# Who is held off, or would be.\n";
-            for InForce { curtailment, left, .. } in all {
-                text += &nft::element(curtailment.target, Duration::from_secs(left));
-            }
+            let element = |held: &InForce| {
+                nft::element(held.curtailment.target, Duration::from_secs(held.left))
+            };
+            let elements: String = all.iter().map(element).collect();
+            format!("\n# Who is held off, or would be.\n{elements}")
         }
         Ok(_) => bail!("the sensor does not understand; is it of another version?"),
         Err(error) => {
             let why = explained(&error, &settings.watch.state);
-            text += &format!("\n# Who is held off is not known: {why}.\n");
+            format!("\n# Who is held off is not known: {why}.\n")
         }
-    }
-    text += "\n# To take all of it away:\n";
-    for line in ruleset.teardown().lines() {
-        text += &format!("# {line}\n");
-    }
-    Ok(text)
+    };
+    let undo: String = ruleset.teardown().lines().flat_map(|line| ["# ", line, "\n"]).collect();
+    let undo = format!("\n# To take all of it away:\n{undo}");
+    Ok([title, ruleset.install(), offered, held, undo].concat())
 }
 
 fn page(all: &[InForce], term: Terminal) -> Page {

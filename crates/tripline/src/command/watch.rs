@@ -69,7 +69,6 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
 
     let follows = is_host && args.settings.sensor_layers().resolve()?.detection.home.is_empty();
     let host = is_host.then(|| Host::open(&settings.watch)).transpose()?;
-    greet(args, &settings, &interfaces);
     let mut sensor = Sensor::new(live, engine(&settings)?, host, curtailer);
     if let Some(challenge) = challenge {
         sensor.challenge(challenge.start());
@@ -80,6 +79,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<Exit> {
     let (known, visits) = (store.services()?, store.visits()?);
     sensor.curtailer().start(store, now)?;
     sensor.remember(known, &visits, Keeper::start(Store::open(&state)?, tell_trouble));
+    greet(args, &settings, &interfaces);
     if settings.watch.record {
         sensor.record(recorder(&settings, &interfaces)?);
     }
@@ -207,7 +207,9 @@ fn interfaces(names: &[String]) -> Result<Vec<Interface>> {
     let find = |name: &String| {
         let found = all.iter().find(|interface| *interface.name == **name);
         let known: Vec<&str> = all.iter().map(|interface| &*interface.name).collect();
-        found.cloned().with_context(|| format!("no interface `{name}`; there are {known:?}"))
+        found
+            .cloned()
+            .with_context(|| format!("no interface `{name}`; there are {}", known.join(", ")))
     };
     names.iter().map(find).collect()
 }

@@ -47,7 +47,7 @@ struct WatchTable {
     interfaces: Option<Vec<String>>,
     admin_ports: Option<Vec<Ports>>,
     admin_after: Option<Span>,
-    state: Option<PathBuf>,
+    state: Option<Folder>,
     record: Option<bool>,
     record_size: Option<Bytes>,
     metrics: Option<Metrics>,
@@ -138,7 +138,7 @@ impl WatchTable {
         set(&mut watch.interfaces, self.interfaces);
         set(&mut watch.admin_ports, self.admin_ports.map(ports));
         set(&mut watch.admin_after, self.admin_after.map(|span| span.0));
-        set(&mut watch.state, self.state);
+        set(&mut watch.state, self.state.map(|folder| folder.0));
         set(&mut watch.record, self.record);
         set(&mut watch.record_size, self.record_size.map(|size| size.0));
         set(&mut watch.metrics, self.metrics.map(|metrics| metrics.0));
@@ -258,6 +258,20 @@ impl<'de> Deserialize<'de> for Metrics {
     }
 }
 
+/// A folder.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl<'de> Deserialize<'de> for Folder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let path = PathBuf::deserialize(deserializer)?;
+        if path.as_os_str().is_empty() {
+            return Err(D::Error::custom("it names no folder; write \"/var/lib/tripline\""));
+        }
+        Ok(Self(path))
+    }
+}
+
 /// The bound on false alerts.
 #[derive(Debug)]
 struct Alpha(f64);
@@ -284,7 +298,8 @@ impl<'de> Deserialize<'de> for Size {
         if (1..=1 << 31).contains(&size) {
             return Ok(Self(size as usize));
         }
-        let problem = format!("{size} is no table size; write a number from 1 to 2147483648");
+        let problem =
+            format!("{size} is too small or too large; write a number from 1 to 2147483648");
         Err(D::Error::custom(problem))
     }
 }

@@ -173,8 +173,11 @@ pub fn file_of_system() -> Option<PathBuf> {
 /// # Errors
 /// The file cannot be read or says something that makes no sense; the message names the place.
 pub fn read(path: &Path) -> Result<Settings> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the settings file {}", path.display()))?;
+    let problem = || format!("cannot read the settings file {}", path.display());
+    // Whoever reads a pipe again waits for ever.
+    let is_file = std::fs::metadata(path).with_context(problem)?.is_file();
+    anyhow::ensure!(is_file, "{}: it is not a regular file", problem());
+    let text = std::fs::read_to_string(path).with_context(problem)?;
     parse(&text, &path.display().to_string())
 }
 

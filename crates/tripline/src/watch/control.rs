@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -205,6 +206,9 @@ pub fn ask(folder: &Path, request: &Request) -> io::Result<Answer> {
     Ok(serde_json::from_str(&line)?)
 }
 
+/// Seconds that a person may ask for.
+const LENGTHS: RangeInclusive<u64> = 1..=366 * 86_400;
+
 /// Does what a request asks for.
 pub fn answer(
     request: &Request,
@@ -215,6 +219,9 @@ pub fn answer(
 ) -> Answer {
     let by = Author::Operator(who.to_owned());
     match request {
+        Request::Curtail { seconds, .. } if !LENGTHS.contains(seconds) => {
+            Answer::Refused("a curtailment lasts a second at least, and at most a year".to_owned())
+        }
         Request::Curtail { source, seconds, because } => {
             let target = Target { source: *source, scope: Scope::Everything };
             let ordered = Curtailment {

@@ -282,7 +282,9 @@ impl Curtailer {
             |friend: &&Prefix| friend.contains(source.addr()) || source.contains(friend.addr());
         let friend = self.friends.iter().find(overlaps);
         let friend = friend.map(|friend| format!("{friend} is a friend by the settings"));
-        friend.or_else(|| host::is_protected(&self.protected, source))
+        friend
+            .or_else(|| host::is_protected(&self.protected, source))
+            .or_else(|| is_no_host(source))
     }
 
     /// What there is to tell.
@@ -354,6 +356,16 @@ impl Curtailer {
             reason: reason.to_owned(),
         }));
     }
+}
+
+/// Whether it is, or has in it, what can be the address of no other host (RFC 6890): whoever wrote it
+/// into a packet forged it.
+fn is_no_host(source: Prefix) -> Option<String> {
+    const NOBODY: [&str; 6] =
+        ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/128", "::1/128", "ff00::/8"];
+    let mut nobody = NOBODY.iter().filter_map(|text| text.parse::<Prefix>().ok());
+    let found = nobody.find(|one| one.contains(source.addr()) || source.contains(one.addr()))?;
+    Some(format!("{} is no address of another host", found.short()))
 }
 
 fn from(scope: Scope) -> String {

@@ -34,6 +34,7 @@ pub(crate) fn trials() -> Vec<Test> {
         ("what_is_recorded_tells_the_same_v6", || record(V6)),
         ("an_early_drop_is_one_more_lock", xdp),
         ("what_would_be_done_is_text_for_nft", dry_run),
+        ("what_makes_no_sense_is_refused", nonsense),
         ("a_sensor_without_its_helper_ends", helpless),
         ("a_helper_that_stalls_is_not_misunderstood", stalled),
         ("what_a_foreign_hand_changes_around_the_sets_comes_back", || foreign_frame(V4)),
@@ -478,6 +479,39 @@ fn dry_run() -> Result<()> {
         .fold(String::new(), |all, line| all + line + "; ");
     server.run(&format!("nft '{undo}'"))?;
     ensure!(rig.gets_page("scanner", V4.server)?, "`{undo}` left something");
+    Ok(())
+}
+
+/// Orders and settings that can only be a slip.
+fn nonsense() -> Result<()> {
+    let rig = Rig::new()?;
+    let mut sensor = rig.sensor("--enforce")?;
+    for (source, length, why) in [
+        ("255.255.255.255", "1h", "no address of another host"),
+        ("ff02::1", "1h", "no address of another host"),
+        ("0.0.0.0/4", "1h", "no address of another host"),
+        ("198.51.100.7", "1ms", "a second at least"),
+        ("198.51.100.7", "30000d", "at most a year"),
+    ] {
+        let said = rig.tripline(&format!("curtail {source} --for {length} --because test"))?;
+        ensure!(!said.success && said.err.contains(why), "{source} for {length}: {said:?}");
+    }
+    // A pipe would be read for ever.
+    let path = rig.folder.path().join("tripline.toml");
+    std::fs::remove_file(&path)?;
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU)?;
+    sensor.job.signal(Signal::SIGHUP)?;
+    let told = sensor.wait("word of it", |event| event["name"] == "settings_refused")?;
+    ensure!(told["message"].as_str().is_some_and(|why| why.contains("regular file")), "{told}");
+    std::fs::remove_file(&path)?;
+    for (settings, why) in [
+        ("[curtail]\nslow_per_minute = 0\n", "write a number from 1"),
+        ("[watch]\nstate = \"\"\n", "names no folder"),
+    ] {
+        std::fs::write(&path, settings)?;
+        let said = rig.tripline("doctor")?;
+        ensure!(!said.success && said.err.contains(why), "{settings}: {said:?}");
+    }
     Ok(())
 }
 
